@@ -31,8 +31,8 @@ func Describe(ctx context.Context, client describer, name string) (Outputs, erro
 	page, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	var refused smithy.APIError
 	if errors.As(err, &refused) && strings.Contains(refused.ErrorMessage(), "does not exist") {
-		return Outputs{}, fmt.Errorf("stack %q does not exist in this account and region: deploy it with `sam deploy`, "+
-			"or name another with -stack", name)
+		return Outputs{}, fmt.Errorf("stack %q does not exist in this account and region: "+
+			"deploy it with `sam deploy`, or name another with -stack", name)
 	}
 	if err != nil {
 		return Outputs{}, fmt.Errorf("describe stack %q: %w", name, err)

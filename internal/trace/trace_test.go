@@ -27,9 +27,10 @@ func TestEmbeddedTraces(t *testing.T) {
 		if trace.Step != 10*time.Second {
 			t.Errorf("%s: step %v, want 10s", name, trace.Step)
 		}
-		got := want[name]
-		if len(trace.Bins) != got.bins || trace.Total() != got.total || trace.Peak() != got.peak {
-			t.Errorf("%s: %d bins, %d arrivals, peak %d, want %+v", name, len(trace.Bins), trace.Total(), trace.Peak(), got)
+		w := want[name]
+		if len(trace.Bins) != w.bins || trace.Total() != w.total || trace.Peak() != w.peak {
+			t.Errorf("%s: %d bins, %d arrivals, peak %d, want %+v",
+				name, len(trace.Bins), trace.Total(), trace.Peak(), w)
 		}
 	}
 }

@@ -1,0 +1,163 @@
+// Package house keeps the layout true: which folder may import which, and which names are not used.
+//
+// The table below is the design. When a change needs an import that it forbids, either the code is in the wrong room
+// or the table has to change, in the same commit and with its reason.
+package house
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "sqs-dynamic-target-tracking/"
+
+// Classes of imports from outside. What matches none is the standard library.
+const (
+	sdk       = "github.com/aws/aws-sdk-go-v2/"
+	smithy    = "github.com/aws/smithy-go"
+	lambda    = "github.com/aws/aws-lambda-go/"
+	formation = "github.com/awslabs/goformation/v7"
+	yaml      = "gopkg.in/yaml.v3"
+	expr      = "github.com/expr-lang/expr"
+	cbor      = "github.com/fxamacker/cbor/v2"
+	errgroup  = "golang.org/x/sync/"
+	terminal  = "golang.org/x/term"
+	unix      = "golang.org/x/sys/unix"
+)
+
+// room is a folder of the house: its own packages and what they may import besides the standard library and each
+// other.
+type room struct {
+	folder string
+	may    []string
+}
+
+// house is read from top to bottom; the first room whose folder holds a package decides.
+var house = []room{
+	{"template", []string{formation, yaml}},
+	{"functions", []string{module + "internal/", sdk, lambda}},
+	{"worker", []string{module + "internal/consumer", sdk}},
+	{"scripts", []string{module + "internal/", sdk, terminal, errgroup}},
+
+	{"internal/backlog", nil},
+	{"internal/trace", nil},
+	{"internal/chart", nil},
+	{"internal/tracking", []string{expr}},
+	{"internal/simulation", []string{
+		module + "internal/tracking", module + "internal/backlog", module + "internal/trace",
+	}},
+
+	{"internal/consumer", []string{sdk, smithy, errgroup}},
+
+	{"internal/produce", []string{module + "internal/backlog", sdk, smithy, lambda, errgroup}},
+	{"internal/retune", []string{
+		module + "internal/backlog", module + "internal/tracking", module + "internal/simulation", sdk, smithy, lambda,
+	}},
+	{"internal/initialtargets", []string{module + "internal/backlog", module + "internal/retune", sdk, smithy, lambda}},
+	{"internal/stack", []string{sdk, smithy}},
+	{"internal/execution", []string{sdk, smithy}},
+
+	{"internal/localcloud", []string{module + "internal/tracking", sdk, smithy, cbor, errgroup, unix}},
+	{"internal/terminal", []string{terminal}},
+}
+
+// TestImportDirections reads the imports of every package that is not a test and holds them against the table.
+func TestImportDirections(t *testing.T) {
+	for file, imports := range sources(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		folder := filepath.Dir(file)
+		index := slices.IndexFunc(house, func(r room) bool { return within(folder, r.folder) })
+		if index < 0 {
+			t.Errorf("%s: the folder has no place in the house; give it one in the table of this test", file)
+			continue
+		}
+		here := house[index]
+		for _, path := range imports {
+			if !allowed(path, here) {
+				t.Errorf("%s imports %q; %s may import only %s", file, path, here.folder, strings.Join(here.may, ", "))
+			}
+		}
+	}
+}
+
+// TestRoomsExist finds a row of the table whose folder is gone.
+func TestRoomsExist(t *testing.T) {
+	for _, r := range house {
+		if _, err := os.Stat(filepath.Join(root, r.folder)); err != nil {
+			t.Errorf("the table names %s, which does not exist", r.folder)
+		}
+	}
+}
+
+// TestPackageNames refuses names that say nothing about what lives there.
+func TestPackageNames(t *testing.T) {
+	empty := []string{"utils", "util", "helpers", "helper", "common", "manager", "types", "misc", "shared", "base"}
+	for file := range sources(t) {
+		if name := filepath.Base(filepath.Dir(file)); slices.Contains(empty, name) {
+			t.Errorf("%s: a package named %s says nothing", file, name)
+		}
+	}
+}
+
+const root = "../.."
+
+func allowed(path string, here room) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if own, ok := strings.CutPrefix(path, module); ok && within(own, here.folder) {
+		return true
+	}
+	if !strings.Contains(first, ".") && !strings.HasPrefix(path, module) {
+		return true // the standard library
+	}
+	return slices.ContainsFunc(here.may, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
+}
+
+func within(folder, of string) bool { return folder == of || strings.HasPrefix(folder, of+"/") }
+
+// sources maps each Go file of the repository to its imports.
+func sources(t *testing.T) map[string][]string {
+	t.Helper()
+	files := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata") {
+			return filepath.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		files[relative] = nil
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			files[relative] = append(files[relative], imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

@@ -165,8 +165,10 @@ func (s *Screen) Step(name string, work func(tell func(string)) error) error {
 		s.Show([]string{fmt.Sprintf("%s %-22s %6v  %s", s.Paint(Yellow, "•"), name, elapsed, s.Paint(Faint, doing))},
 			fmt.Sprintf("• %-22s %6v  %s", name, elapsed, doing), time.Now())
 	}
+	if s.live {
+		show()
+	}
 	stop := every(time.Second, show)
-	show()
 	err := work(func(text string) {
 		mu.Lock()
 		doing = text

@@ -56,11 +56,18 @@ var house = []room{
 
 	{"internal/consumer", []string{sdk, smithy, errgroup}},
 
-	{"internal/produce", []string{module + "internal/backlog", sdk, smithy, lambda, errgroup}},
-	{"internal/retune", []string{
-		module + "internal/backlog", module + "internal/tracking", module + "internal/simulation", sdk, smithy, lambda,
+	{"internal/stepinput", nil},
+	{"internal/lambdastep", []string{sdk, smithy, lambda}},
+	{"internal/produce", []string{
+		module + "internal/backlog", module + "internal/stepinput", sdk, smithy, lambda, errgroup,
 	}},
-	{"internal/initialtargets", []string{module + "internal/backlog", module + "internal/retune", sdk, smithy, lambda}},
+	{"internal/retune", []string{
+		module + "internal/backlog", module + "internal/tracking", module + "internal/simulation",
+		module + "internal/stepinput", sdk, smithy, lambda,
+	}},
+	{"internal/initialtargets", []string{
+		module + "internal/backlog", module + "internal/retune", module + "internal/stepinput", sdk, smithy, lambda,
+	}},
 	{"internal/stack", []string{sdk, smithy}},
 	{"internal/execution", []string{sdk, smithy}},
 

@@ -1,0 +1,100 @@
+// Package awsconfig tells the scripts which cloud they talk to: AWS, as the environment and the shared files say, or the
+// local engine that runs in this checkout.
+package awsconfig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// RunningFile is where a running local engine leaves the environment of its clients, as lines for a shell
+// (`export NAME='value'`), relative to the checkout.
+const RunningFile = ".local/running.env"
+
+// Load returns the configuration of the SDK. For a local engine it comes from RunningFile in the current folder or
+// above.
+func Load(ctx context.Context, local bool) (aws.Config, error) {
+	if !local {
+		loaded, err := config.LoadDefaultConfig(ctx)
+		if err != nil {
+			return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+		}
+		if loaded.Region == "" {
+			return aws.Config{}, errors.New("no AWS region: set AWS_REGION, or -local for the local engine")
+		}
+		return loaded, nil
+	}
+	path, err := findRunning()
+	if err != nil {
+		return aws.Config{}, err
+	}
+	environment, err := ReadRunning(path)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	return aws.Config{
+		Region:       environment["AWS_REGION"],
+		BaseEndpoint: aws.String(environment["AWS_ENDPOINT_URL"]),
+		Credentials: credentials.NewStaticCredentialsProvider(
+			environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], ""),
+	}, nil
+}
+
+func findRunning() (string, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		path := filepath.Join(dir, RunningFile)
+		_, err := os.Stat(path)
+		if err == nil {
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("no local engine runs in this checkout: start one with `go run ./scripts/run-local -keep`")
+		}
+	}
+}
+
+// WriteRunning leaves the environment (entries NAME=value) for clients at the path.
+func WriteRunning(path string, environment []string) error {
+	var content strings.Builder
+	content.WriteString("# Source this to talk to the local engine with the AWS CLI, sam and the scripts.\n")
+	for _, entry := range environment {
+		name, value, _ := strings.Cut(entry, "=")
+		fmt.Fprintf(&content, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return os.WriteFile(path, []byte(content.String()), 0o600)
+}
+
+// ReadRunning reads what WriteRunning wrote.
+func ReadRunning(path string) (map[string]string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	environment := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		assignment, ok := strings.CutPrefix(strings.TrimSpace(line), "export ")
+		if !ok {
+			continue
+		}
+		name, value, _ := strings.Cut(assignment, "=")
+		value = strings.TrimSuffix(strings.TrimPrefix(value, "'"), "'")
+		environment[name] = strings.ReplaceAll(value, `'\''`, "'")
+	}
+	return environment, nil
+}

@@ -68,6 +68,7 @@ var house = []room{
 	{"internal/initialtargets", []string{
 		module + "internal/backlog", module + "internal/retune", module + "internal/stepinput", sdk, smithy, lambda,
 	}},
+	{"internal/load", []string{module + "internal/produce", module + "internal/trace"}},
 	{"internal/awsconfig", []string{sdk}},
 	{"internal/stack", []string{sdk, smithy}},
 	{"internal/execution", []string{sdk, smithy}},

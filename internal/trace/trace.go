@@ -168,3 +168,26 @@ func (t Trace) ScaleTo(perMinute float64) Trace {
 	t.Bins = scaled
 	return t
 }
+
+// Faster returns the trace as it looks in a world that runs speed times as fast: narrower bins, the same arrivals.
+func (t Trace) Faster(speed float64) Trace {
+	t.Step = time.Duration(float64(t.Step) / speed)
+	return t
+}
+
+// Due is the number of arrivals up to the offset when those of a bin are spread evenly over it.
+func (t Trace) Due(offset time.Duration) int {
+	if offset < 0 {
+		return 0
+	}
+	bin := int(offset / t.Step)
+	if bin >= len(t.Bins) {
+		return t.Total()
+	}
+	due := 0
+	for _, arrivals := range t.Bins[:bin] {
+		due += arrivals
+	}
+	share := float64(offset%t.Step) / float64(t.Step)
+	return due + int(share*float64(t.Bins[bin]))
+}

@@ -107,6 +107,22 @@ func TestScaleToKeepsTheShapeAndTheTotal(t *testing.T) {
 	})
 }
 
+func TestDueSpreadsEachBinEvenly(t *testing.T) {
+	trace := Trace{Step: 10 * time.Second, Bins: []int{10, 0, 4}}
+	for offset, want := range map[time.Duration]int{
+		-time.Second: 0, 0: 0, time.Second: 1, 9 * time.Second: 9, 10 * time.Second: 10, 19 * time.Second: 10,
+		25 * time.Second: 12, 30 * time.Second: 14, time.Hour: 14,
+	} {
+		if got := trace.Due(offset); got != want {
+			t.Errorf("Due(%v) is %d, want %d", offset, got, want)
+		}
+	}
+	fast := trace.Faster(20)
+	if got := fast.Due(500 * time.Millisecond); got != 10 || fast.Length() != 1500*time.Millisecond {
+		t.Errorf("20 times as fast, %d are due after 0.5 s of %v, want 10 of 1.5s", got, fast.Length())
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add("offset_s,arrivals\n0,1\n10,2\n")
 	f.Fuzz(func(t *testing.T, content string) {

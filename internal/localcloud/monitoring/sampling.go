@@ -1,0 +1,99 @@
+package monitoring
+
+import (
+	"context"
+	"time"
+)
+
+// Queues lists the queues and reads their attributes, as ListQueues and GetQueueAttributes do.
+type Queues interface {
+	// Sample returns the counts of every queue now.
+	Sample(ctx context.Context) ([]QueueCounts, error)
+}
+
+// QueueCounts are the approximate numbers of one queue.
+type QueueCounts struct {
+	Name                        string
+	Visible, NotVisible, Delayed int
+}
+
+// Service is the state of an ECS service, as Container Insights reports it.
+type Service struct {
+	Cluster, Name             string
+	Desired, Running, Pending int
+	Deployments               int
+}
+
+// traffic is what went through a queue since the last sample.
+type traffic struct {
+	sent, received, deleted, empty int
+	bytes                          sample
+}
+
+// sampleAll takes the samples of the period that ends at now.
+func (s *Server) sampleAll(ctx context.Context, now time.Time) {
+	start := now.Add(-s.Period)
+	s.sampleServices(start, now)
+	s.sampleQueues(ctx, start, now)
+}
+
+func (s *Server) sampleServices(start, now time.Time) {
+	if s.Services == nil {
+		return
+	}
+	var data []datum
+	for _, v := range s.Services() {
+		dimensions := []dimension{{"ClusterName", v.Cluster}, {"ServiceName", v.Name}}
+		for name, value := range map[string]int{
+			"RunningTaskCount": v.Running, "PendingTaskCount": v.Pending, "DesiredTaskCount": v.Desired,
+			"DeploymentCount": max(1, v.Deployments),
+		} {
+			data = append(data, s.sampled("ECS/ContainerInsights", name, dimensions, "Count", start, now, single(float64(value))))
+		}
+	}
+	s.store.put(now, data...)
+}
+
+// sampled is a datapoint of an AWS metric, readable once it is published.
+func (s *Server) sampled(namespace, name string, dimensions []dimension, unit string, start, end time.Time, v sample) datum {
+	return datum{
+		metric: newMetric(namespace, name, dimensions...), unit: unit, at: start, width: s.Period,
+		published: end.Add(s.PublicationDelay), sample: v,
+	}
+}
+
+func (s *Server) sampleQueues(ctx context.Context, start, now time.Time) {
+	if s.Queues == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(time.Second, s.Period/2))
+	defer cancel()
+	queues, err := s.Queues.Sample(ctx)
+	if err != nil {
+		s.Log.Warn("queues were not sampled", "error", err)
+		return
+	}
+	s.mu.Lock()
+	counts := s.counts
+	s.counts = map[string]traffic{}
+	s.mu.Unlock()
+	var data []datum
+	for _, q := range queues {
+		dimensions := []dimension{{"QueueName", q.Name}}
+		t := counts[q.Name]
+		put := func(name, unit string, v sample) {
+			data = append(data, s.sampled("AWS/SQS", name, dimensions, unit, start, now, v))
+		}
+		put("ApproximateNumberOfMessagesVisible", "Count", single(float64(q.Visible)))
+		put("ApproximateNumberOfMessagesNotVisible", "Count", single(float64(q.NotVisible)))
+		put("ApproximateNumberOfMessagesDelayed", "Count", single(float64(q.Delayed)))
+		put("NumberOfMessagesSent", "Count", single(float64(t.sent)))
+		put("NumberOfMessagesReceived", "Count", single(float64(t.received)))
+		put("NumberOfMessagesDeleted", "Count", single(float64(t.deleted)))
+		put("NumberOfEmptyReceives", "Count", single(float64(t.empty)))
+		if t.bytes.count > 0 {
+			put("SentMessageSize", "Bytes", t.bytes)
+		}
+	}
+	s.store.put(now, data...)
+}

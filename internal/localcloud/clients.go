@@ -1,0 +1,84 @@
+package localcloud
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
+)
+
+// rootKey and rootSecret are the emulator's root user.
+const (
+	rootKey    = "test"
+	rootSecret = "test"
+)
+
+// Endpoint is the URL that clients use for every service, such as http://127.0.0.1:4566.
+func (c *Cloud) Endpoint() string { return c.endpoint }
+
+// AWSConfig configures SDK clients as the root user.
+func (c *Cloud) AWSConfig() aws.Config {
+	return aws.Config{
+		Region:       ministack.Region,
+		BaseEndpoint: aws.String(c.endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider(rootKey, rootSecret, ""),
+		HTTPClient:   c.client,
+	}
+}
+
+// newHTTPClient is shared by all SDK clients of a Cloud, so that Close can end its connections.
+func newHTTPClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+}
+
+// ClientVariables are the environment variables with which the AWS CLI, SAM, boto3 and the SDKs use this engine as the
+// root user, and nothing else: no shared configuration, no metadata service, no telemetry.
+func (c *Cloud) ClientVariables() []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + c.endpoint,
+		"AWS_ACCESS_KEY_ID=" + rootKey,
+		"AWS_SECRET_ACCESS_KEY=" + rootSecret,
+		"AWS_REGION=" + ministack.Region,
+		"AWS_DEFAULT_REGION=" + ministack.Region,
+		"AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_PAGER=",
+		"SAM_CLI_TELEMETRY=0",
+	}
+}
+
+// Environ is the environment for a client process: this process's own without anything about AWS, plus ClientVariables,
+// with the pinned tools (sam, aws) first on the PATH.
+func (c *Cloud) Environ() []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "AWS_") && !strings.HasPrefix(entry, "SAM_CLI_") && !strings.HasPrefix(entry, "PATH=") {
+			env = append(env, entry)
+		}
+	}
+	path := filepath.Dir(c.tools.Path("sam")) + string(os.PathListSeparator) + os.Getenv("PATH")
+	return append(append(env, "PATH="+path), c.ClientVariables()...)
+}
+
+// WriteEnvironment writes ClientVariables and the PATH of the pinned tools as lines for a shell (export NAME='value'),
+// so that another terminal can work with this engine. The file is removed by Close.
+func (c *Cloud) WriteEnvironment(path string) error {
+	var text strings.Builder
+	for _, entry := range c.ClientVariables() {
+		name, value, _ := strings.Cut(entry, "=")
+		fmt.Fprintf(&text, "export %s='%s'\n", name, value)
+	}
+	fmt.Fprintf(&text, "export PATH='%s':\"$PATH\"\n", filepath.Dir(c.tools.Path("sam")))
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		return fmt.Errorf("write the environment of the running engine: %w", err)
+	}
+	c.atClose(func() { _ = os.Remove(path) })
+	return nil
+}

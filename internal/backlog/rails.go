@@ -1,0 +1,153 @@
+package backlog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Processing durations outside this range are not believed: a mean below a millisecond is a worker that measures the
+// wrong thing or nothing, and no message can be kept in flight for longer than 12 hours (SQS's longest visibility
+// timeout).
+const (
+	ShortestProcessing = time.Millisecond
+	LongestProcessing  = 12 * time.Hour
+)
+
+// Limits of the Rails.
+const (
+	LeastFactor = 1.1
+	MostFactor  = 1000
+	MostSamples = 1_000_000_000
+)
+
+// Rails bound what one run may do to the targets.
+type Rails struct {
+	// MinimumSamples that a mean must rest on. From 1 to MostSamples.
+	MinimumSamples int
+	// MaximumFactor by which a run may multiply or divide a target. From LeastFactor to MostFactor.
+	MaximumFactor float64
+	// DeadBand is the relative change of both targets up to which nothing is changed. From 0 to less than 1; a design
+	// value is 0.05.
+	DeadBand float64
+}
+
+// Reading is a measured processing duration.
+type Reading struct {
+	Samples int           // number of messages behind the mean
+	Mean    time.Duration // of the processing duration, weighted by samples
+}
+
+// Rail names a guard rail.
+type Rail string
+
+// The guard rails, in the order in which they are looked at.
+const (
+	TooFewSamples  Rail = "too few samples" // nothing changes
+	NoDuration     Rail = "no duration"     // nothing changes: the mean is not more than 0
+	Clamp          Rail = "clamp"           // the mean or a target is moved into its possible range
+	FactorARun     Rail = "factor a run"    // a target moves only part of the way
+	WithinDeadBand Rail = "dead band"       // nothing changes
+)
+
+// Bound is a guard rail that acted.
+type Bound struct {
+	Rail  Rail
+	Words string // one sentence without a full stop, with the numbers
+}
+
+// Proposal is the outcome of Propose.
+type Proposal struct {
+	// Wanted is what the arithmetic alone asks for; zero if there is no usable reading.
+	Wanted Targets
+	// Targets are the ones to apply; the current ones if Change is false.
+	Targets Targets
+	// Change tells whether the targets are worth writing.
+	Change bool
+	// Bounds that acted, in the order in which they did. Empty if the wanted targets are applied as they are.
+	Bounds []Bound
+}
+
+// Validate reports every field that is out of range, as a join of *ValueError.
+func (r Rails) Validate() error {
+	return errors.Join(
+		checkNumber("minimum of samples", float64(r.MinimumSamples),
+			r.MinimumSamples >= 1 && r.MinimumSamples <= MostSamples, fmt.Sprintf("1 to %d", MostSamples)),
+		checkNumber("maximum factor", r.MaximumFactor,
+			r.MaximumFactor >= LeastFactor && r.MaximumFactor <= MostFactor,
+			fmt.Sprintf("%g to %d", LeastFactor, MostFactor)),
+		checkNumber("dead band", r.DeadBand, r.DeadBand >= 0 && r.DeadBand < 1, "0 to less than 1"),
+	)
+}
+
+// Enough tells whether a mean rests on enough samples.
+func (r Rails) Enough(samples int) bool { return samples >= r.MinimumSamples }
+
+// Propose decides how the current targets should follow a reading. It changes both or none: they are made for the same
+// processing duration. A current target that is 0 or less, which no policy of this project has, is replaced without
+// regard to the factor. Errors are *ValueError, about the Promise or the Rails; a strange reading is no error but a
+// Bound.
+func (r Rails) Propose(p Promise, current Targets, reading Reading) (Proposal, error) {
+	if err := errors.Join(p.Validate(), r.Validate()); err != nil {
+		return Proposal{}, err
+	}
+	kept := Proposal{Targets: current}
+	if !r.Enough(reading.Samples) {
+		return kept.bound(TooFewSamples, "%d samples are fewer than the minimum of %d: both targets are kept",
+			reading.Samples, r.MinimumSamples), nil
+	}
+	if reading.Mean <= 0 {
+		return kept.bound(NoDuration, "a mean processing duration of %v is no measurement: both targets are kept; "+
+			"look at what the worker publishes", reading.Mean), nil
+	}
+
+	var next Proposal
+	mean := min(max(reading.Mean, ShortestProcessing), LongestProcessing)
+	if mean != reading.Mean {
+		next = next.bound(Clamp, "the mean processing duration of %v is taken as %v", reading.Mean, mean)
+	}
+	exact, err := p.Targets(mean)
+	if err != nil {
+		return Proposal{}, err
+	}
+	next.Wanted = exact.Rounded()
+	next.Targets.Backlog, next = r.limit(next, "backlog", current.Backlog, next.Wanted.Backlog)
+	next.Targets.Rate, next = r.limit(next, "rate", current.Rate, next.Wanted.Rate)
+	if least := float64(p.Concurrency); next.Targets.Backlog < least {
+		next = next.bound(Clamp, "the backlog target is raised from %g to the %d messages that a task works on",
+			next.Targets.Backlog, p.Concurrency)
+		next.Targets.Backlog = least
+	}
+
+	if r.within(current.Backlog, next.Targets.Backlog) && r.within(current.Rate, next.Targets.Rate) {
+		next.Targets = current
+		return next.bound(WithinDeadBand, "both targets would change by at most %g %%: they are kept", r.DeadBand*100), nil
+	}
+	next.Change = true
+	return next, nil
+}
+
+// limit moves a target from its current to the wanted value, but at most by the factor.
+func (r Rails) limit(p Proposal, name string, current, wanted float64) (float64, Proposal) {
+	if !(current > 0) {
+		return wanted, p
+	}
+	limited := min(max(wanted, current/r.MaximumFactor), current*r.MaximumFactor)
+	if limited == wanted {
+		return wanted, p
+	}
+	limited = significant(limited, 10) // 13.2, not 13.200000000000001
+	return limited, p.bound(FactorARun, "the %s target moves from %g only to %g on its way to %g: at most a factor of %g a run",
+		name, current, limited, wanted, r.MaximumFactor)
+}
+
+func (r Rails) within(current, next float64) bool {
+	// The tolerance makes a change of exactly the dead band a change within it, whatever binary fractions do.
+	return math.Abs(next-current) <= current*(r.DeadBand+1e-9)
+}
+
+func (p Proposal) bound(rail Rail, format string, values ...any) Proposal {
+	p.Bounds = append(p.Bounds, Bound{Rail: rail, Words: fmt.Sprintf(format, values...)})
+	return p
+}

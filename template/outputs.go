@@ -1,0 +1,38 @@
+package main
+
+import (
+	cfn "github.com/awslabs/goformation/v7/cloudformation"
+)
+
+func addOutputs(s *stack) {
+	s.output("QueueUrl", "Queue of the jobs", queueURL())
+	s.output("QueueName", "Its name, by which metrics are found", queueName())
+	s.output("DeadLetterQueueUrl", "Queue of the jobs that were set aside; blank when there is none", deadLetterQueueURL())
+	s.output("ClusterName", "ECS cluster", clusterName())
+	s.output("ServiceName", "ECS service of the worker", serviceName())
+
+	s.output("ScalableTargetId", "Scalable target of the service", cfn.Ref("ScalableTarget"))
+	s.output("MinTasks", "Fewest tasks", cfn.Ref("MinTasks"))
+	s.output("MaxTasks", "Most tasks", cfn.Ref("MaxTasks"))
+	s.output("BacklogPolicyArn", "Scaling policy that tracks the backlog per task", cfn.Ref("BacklogScalingPolicy"))
+	s.output("RatePolicyArn", "Scaling policy that tracks the messages sent per task", cfn.Ref("RateScalingPolicy"))
+	s.output("AcceptableDelaySeconds", "Longest time that a message may wait", cfn.Ref("AcceptableDelaySeconds"))
+
+	s.output("ProduceStateMachineArn", "State machine that sends a test load", cfn.Ref(machineID(produce)))
+	s.output("RetuneStateMachineArn", "State machine that moves the targets", cfn.Ref(machineID(retune)))
+	for _, name := range []string{
+		"ProducePlan", "ProduceSend", "ProduceReport",
+		"RetuneMeasure", "RetuneDecide", "RetuneApply", "RetunePublish", initialTargets,
+	} {
+		s.output(functionID(name)+"Arn", "Function "+functionID(name), cfn.GetAtt(functionID(name), "Arn"))
+	}
+	s.output("TestMessageProducerRuleArn", "Rule that sends a test load each minute while it is enabled",
+		cfn.GetAtt("TestMessageProducerRule", "Arn"))
+	s.output("NotificationTopicArn", "Topic of alarms and failures", cfn.Ref("NotificationTopic"))
+
+	const rule = " --region ${AWS::Region} --name ${AWS::StackName}-SQSTestMessageProducer"
+	s.output("StartLoadCommand", "Starts the test load", cfn.Sub("aws events enable-rule"+rule))
+	s.output("StopLoadCommand", "Stops the test load", cfn.Sub("aws events disable-rule"+rule))
+	s.output("StartRetuneCommand", "Starts a retune by hand", cfn.Sub("aws stepfunctions start-execution "+
+		"--region ${AWS::Region} --state-machine-arn ${RetuneStateMachine} --input '{\"reason\":\"by hand\"}'"))
+}

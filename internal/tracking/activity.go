@@ -1,11 +1,14 @@
 package tracking
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ActivityStatus is a scaling activity's StatusCode.
 type ActivityStatus string
 
-// Status codes.
+// Status codes. Pending and Unfulfilled exist on AWS; the engine does not use them.
 const (
 	Pending     ActivityStatus = "Pending"
 	InProgress  ActivityStatus = "InProgress"
@@ -23,7 +26,7 @@ type Activity struct {
 	Description   string
 	Status        ActivityStatus
 	StatusMessage string
-	Start, End    time.Time // End is zero while it lasts
+	Start, End    time.Time // End is zero while it lasts, and for a schedule and a reason for not scaling
 	From, To      int       // desired counts
 	NotScaled     []NotScaledReason
 }
@@ -37,7 +40,7 @@ type NotScaledReason struct {
 // ReasonCode is the Code of a [NotScaledReason].
 type ReasonCode string
 
-// Reason codes.
+// Reason codes, as API_NotScaledReason lists them.
 const (
 	AnticipatedFlapping ReasonCode = "AutoScalingAnticipatedFlapping"
 	PutAsUnscalable     ReasonCode = "TargetServicePutResourceAsUnscalable"
@@ -45,3 +48,72 @@ const (
 	AtMinCapacity       ReasonCode = "AlreadyAtMinCapacity"
 	AtDesiredCapacity   ReasonCode = "AlreadyAtDesiredCapacity"
 )
+
+// begin makes the activity that sets the desired count; the one before, if it still lasts, is overridden by it.
+func (e *Engine) begin(d *Decision, now time.Time, policy, cause string, from, to int) {
+	if e.running != nil {
+		e.finish(d, now, Overridden, fmt.Sprintf("Found it was later changed to %d.", to))
+	}
+	e.running = &Activity{
+		ID: e.newID(), Policy: policy, Cause: cause, From: from, To: to, Start: now,
+		Description:   fmt.Sprintf("Setting desired count to %d.", to),
+		Status:        InProgress,
+		StatusMessage: fmt.Sprintf("Successfully set desired count to %d. Waiting for change to be fulfilled by ecs.", to),
+	}
+	d.Desired, d.Changed = to, true
+	d.Activities = append(d.Activities, *e.running)
+	e.lastReason = reasonKey{}
+}
+
+// follow looks whether the activity that lasts has reached its end.
+func (e *Engine) follow(d *Decision, now time.Time, c Capacity) {
+	switch {
+	case e.running == nil:
+	case c.Desired != e.running.To:
+		e.finish(d, now, Overridden, fmt.Sprintf("Found it was later changed to %d.", c.Desired))
+	case c.Running == c.Desired && c.Pending == 0:
+		e.finish(d, now, Successful, "Change successfully fulfilled by ecs.")
+	}
+}
+
+func (e *Engine) finish(d *Decision, now time.Time, status ActivityStatus, message string) {
+	e.running.Status, e.running.End = status, now
+	e.running.StatusMessage = fmt.Sprintf("Successfully set desired count to %d. %s", e.running.To, message)
+	d.Activities = append(d.Activities, *e.running)
+	e.running = nil
+	e.cooldown.complete(now)
+}
+
+// reasonKey tells whether a reason for not scaling is news.
+type reasonKey struct {
+	code   ReasonCode
+	policy string
+	value  int
+}
+
+// notScaled records why a policy whose alarm fired changes nothing. The same reason is recorded once until something
+// else happens: the alarm fires again each period.
+func (e *Engine) notScaled(d *Decision, now time.Time, p proposal, code ReasonCode, current int) {
+	reason, value := NotScaledReason{Code: code}, current
+	switch code {
+	case AtMaxCapacity:
+		value = e.bounds.Max
+		reason.MaxCapacity = &value
+	case AtMinCapacity:
+		value = e.bounds.Min
+		reason.MinCapacity = &value
+	case AtDesiredCapacity:
+		reason.CurrentCapacity = &value
+	default:
+		value = 0
+	}
+	key := reasonKey{code: code, policy: p.policy, value: value}
+	if key == e.lastReason {
+		return
+	}
+	e.lastReason = key
+	d.Activities = append(d.Activities, Activity{
+		ID: e.newID(), Policy: p.policy, Cause: p.cause(), From: current, To: current, Start: now,
+		Description: "Attempting to scale due to alarm triggered", Status: Failed, NotScaled: []NotScaledReason{reason},
+	})
+}

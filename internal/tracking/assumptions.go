@@ -1,18 +1,21 @@
 package tracking
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Assumptions are the numbers and choices that decide how scaling behaves and that the caller may change. The zero value
-// of a field is not its default: start from [DefaultAssumptions]. [Catalogue] lists every field with its evidence level
-// and source.
+// is not the default: start from [DefaultAssumptions]. [Catalogue] says of every field how well it is known.
 type Assumptions struct {
 	// Period is the length of a datapoint and the time between two evaluations. 60 s on AWS, anything in a scaled world.
 	Period time.Duration
-	// EvaluationOffset is how long after a full period the alarms are evaluated.
+	// EvaluationOffset is how long after a full period the alarms are evaluated. The engine does not use it; callers do.
 	EvaluationOffset time.Duration
-	// PublicationDelay is how long after its end a datapoint becomes readable, unless the metric has a delay of its own.
+	// PublicationDelay is how long after its end a datapoint becomes readable, unless the metric has a delay of its own. The
+	// engine does not use it either; whoever fills the [Metrics] does.
 	PublicationDelay time.Duration
-	// AlarmLag is how much later than it is readable a datapoint enters a scaling decision.
+	// AlarmLag is how much later than it becomes readable a datapoint enters a scaling decision.
 	AlarmLag time.Duration
 
 	// HighPeriods, HighDatapoints: AlarmHigh fires when HighDatapoints (M) of HighPeriods (N) lie above the target.
@@ -22,12 +25,14 @@ type Assumptions struct {
 	LowRatio                  float64
 	// ExtraDatapoints is how many datapoints more than N an alarm reads, so that late ones do no harm.
 	ExtraDatapoints int
+	// DropUnpaired: metric math drops a datapoint that only one of two series has. Otherwise the other one counts as 0.
+	DropUnpaired bool
 
 	// Datapoint is the one that enters the proportional decision.
 	Datapoint DatapointChoice
 	// ScaleInPace is how much a scale-in of target tracking removes.
 	ScaleInPace Pace
-	// ScaleOutCooldown and ScaleInCooldown are taken by a policy that names none.
+	// ScaleOutCooldown and ScaleInCooldown are taken by a policy that names none; a step policy takes the first.
 	ScaleOutCooldown, ScaleInCooldown time.Duration
 	// CooldownStart is the moment from which a cooldown counts.
 	CooldownStart CooldownStart
@@ -58,7 +63,7 @@ type DatapointChoice string
 const (
 	Newest  DatapointChoice = "newest"  // the newest one
 	Average DatapointChoice = "average" // the mean of the M newest
-	Least   DatapointChoice = "least"   // the one closest to the target among the M newest
+	Nearest DatapointChoice = "nearest" // of the M newest, the one nearest to the threshold
 )
 
 // CooldownStart says from when a cooldown counts.
@@ -101,5 +106,101 @@ func DefaultAssumptions() Assumptions {
 	}
 }
 
-// Validate reports the first value that makes no sense.
-func (a Assumptions) Validate() error { return nil }
+// Evidence is how well something is known.
+type Evidence string
+
+// Levels of evidence.
+const (
+	Documented Evidence = "DOC" // AWS documentation or an SDK says so
+	Observed   Evidence = "OBS" // seen in public artefacts
+	Inferred   Evidence = "INF" // follows from something documented or observed
+	Unknown    Evidence = "UNK" // no source found: a choice
+)
+
+// Known says of one field of [Assumptions] where its default comes from.
+type Known struct {
+	Field    string
+	Evidence Evidence
+	Source   string
+}
+
+const (
+	userGuide  = "Application Auto Scaling user guide"
+	apiTarget  = "API_TargetTrackingScalingPolicyConfiguration"
+	alarmGuide = "CloudWatch user guide, Alarm evaluation"
+	calibrated = "together with the others of its kind set so that a step scales out as AWS measured: 363 s with 60 s metrics"
+)
+
+// Catalogue lists every field of [Assumptions] in order.
+func Catalogue() []Known {
+	return []Known{
+		{"Period", Documented, "ECS and SQS metrics arrive by the minute; a policy for ECS takes no other period for custom metrics"},
+		{"EvaluationOffset", Inferred, calibrated},
+		{"PublicationDelay", Inferred, calibrated + "; SQS documents each minute, up to 15 minutes late after idle hours"},
+		{"AlarmLag", Inferred, calibrated},
+		{"HighPeriods", Observed, "alarms that AWS made; 3 in every report"},
+		{"HighDatapoints", Observed, "alarms that AWS made; 3 in every report"},
+		{"LowPeriods", Observed, "alarms that AWS made; some reports say 3"},
+		{"LowDatapoints", Observed, "alarms that AWS made; some reports say 9 or 3"},
+		{"LowRatio", Observed, "alarms that AWS made; the " + userGuide + " says usually more than 10 % lower"},
+		{"ExtraDatapoints", Documented, alarmGuide + ": a 3 of 3 alarm reads 5 datapoints; INF for other N"},
+		{"DropUnpaired", Documented, "CloudWatch user guide, Using metric math: missing values are treated as 0"},
+		{"Datapoint", Unknown, "which datapoint enters the decision is nowhere said"},
+		{"ScaleInPace", Unknown, userGuide + ": scales in more gradually, and rounds so that not too much is removed"},
+		{"ScaleOutCooldown", Documented, apiTarget + ": 300 s for ECS services"},
+		{"ScaleInCooldown", Documented, apiTarget + ": 300 s for ECS services"},
+		{"CooldownStart", Inferred, userGuide + ": after it successfully scales out it starts to calculate the cooldown time"},
+		{"CooldownBasis", Inferred, userGuide + ": capacity added by the initiating scale-out is part of the next one's desired capacity"},
+		{"ZeroDatapoints", Documented, "ECS developer guide, Service auto scaling: waits for one data point at capacity 0"},
+		{"PutRecreatesAlarms", Unknown, "no source"},
+		{"PutResetsCooldown", Unknown, "no source"},
+	}
+}
+
+// Scaled returns the assumptions of a world that runs n times as fast: every duration is divided by n.
+func (a Assumptions) Scaled(n float64) Assumptions {
+	for _, d := range []*time.Duration{
+		&a.Period, &a.EvaluationOffset, &a.PublicationDelay, &a.AlarmLag, &a.ScaleOutCooldown, &a.ScaleInCooldown,
+	} {
+		*d = time.Duration(float64(*d) / n)
+	}
+	return a
+}
+
+// Validate reports the first value that makes no sense, by the name of its field.
+func (a Assumptions) Validate() error {
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"EvaluationOffset", a.EvaluationOffset}, {"PublicationDelay", a.PublicationDelay}, {"AlarmLag", a.AlarmLag},
+		{"ScaleOutCooldown", a.ScaleOutCooldown}, {"ScaleInCooldown", a.ScaleInCooldown},
+	} {
+		if d.value < 0 {
+			return fmt.Errorf("assumption %s: %v must not be negative", d.field, d.value)
+		}
+	}
+	switch {
+	case a.Period <= 0:
+		return fmt.Errorf("assumption Period: %v must be above 0", a.Period)
+	case a.HighDatapoints < 1 || a.HighDatapoints > a.HighPeriods:
+		return fmt.Errorf("assumption HighDatapoints: %d of %d periods", a.HighDatapoints, a.HighPeriods)
+	case a.LowDatapoints < 1 || a.LowDatapoints > a.LowPeriods:
+		return fmt.Errorf("assumption LowDatapoints: %d of %d periods", a.LowDatapoints, a.LowPeriods)
+	case !(a.LowRatio > 0 && a.LowRatio <= 1):
+		return fmt.Errorf("assumption LowRatio: %v must be above 0 and at most 1", a.LowRatio)
+	case a.ExtraDatapoints < 0:
+		return fmt.Errorf("assumption ExtraDatapoints: %d must not be negative", a.ExtraDatapoints)
+	case a.ZeroDatapoints < 1 || a.ZeroDatapoints > a.HighPeriods+a.ExtraDatapoints:
+		return fmt.Errorf("assumption ZeroDatapoints: %d of the %d that AlarmHigh reads", a.ZeroDatapoints, a.HighPeriods+a.ExtraDatapoints)
+	case a.Datapoint != Newest && a.Datapoint != Average && a.Datapoint != Nearest:
+		return fmt.Errorf("assumption Datapoint: %q is not one of %v", a.Datapoint, []DatapointChoice{Newest, Average, Nearest})
+	case a.ScaleInPace != Proportional && a.ScaleInPace != OneAtATime:
+		return fmt.Errorf("assumption ScaleInPace: %q is not one of %v", a.ScaleInPace, []Pace{Proportional, OneAtATime})
+	case a.CooldownStart != FromDecision && a.CooldownStart != FromCompletion:
+		return fmt.Errorf("assumption CooldownStart: %q is not one of %v", a.CooldownStart, []CooldownStart{FromDecision, FromCompletion})
+	case a.CooldownBasis != BeforeScaleOut && a.CooldownBasis != RunningCount:
+		return fmt.Errorf("assumption CooldownBasis: %q is not one of %v", a.CooldownBasis, []CooldownBasis{BeforeScaleOut, RunningCount})
+	}
+	return nil
+}

@@ -92,54 +92,56 @@ func (r Rails) Propose(p Promise, current Targets, reading Reading) (Proposal, e
 	if err := errors.Join(p.Validate(), r.Validate()); err != nil {
 		return Proposal{}, err
 	}
-	kept := Proposal{Targets: current}
+	proposal := Proposal{Targets: current}
 	if !r.Enough(reading.Samples) {
-		return kept.bound(TooFewSamples, "%d samples are fewer than the minimum of %d: both targets are kept",
-			reading.Samples, r.MinimumSamples), nil
+		proposal.bound(TooFewSamples, "%d samples are fewer than the minimum of %d: both targets are kept",
+			reading.Samples, r.MinimumSamples)
+		return proposal, nil
 	}
 	if reading.Mean <= 0 {
-		return kept.bound(NoDuration, "a mean processing duration of %v is no measurement: both targets are kept; "+
-			"look at what the worker publishes", reading.Mean), nil
+		proposal.bound(NoDuration, "a mean processing duration of %v is no measurement: both targets are kept; "+
+			"look at what the worker publishes", reading.Mean)
+		return proposal, nil
 	}
-
-	var next Proposal
 	mean := min(max(reading.Mean, ShortestProcessing), LongestProcessing)
 	if mean != reading.Mean {
-		next = next.bound(Clamp, "the mean processing duration of %v is taken as %v", reading.Mean, mean)
+		proposal.bound(Clamp, "the mean processing duration of %v is taken as %v", reading.Mean, mean)
 	}
-	exact, err := p.Targets(mean)
+	wanted, err := p.Targets(mean)
 	if err != nil {
 		return Proposal{}, err
 	}
-	next.Wanted = exact.Rounded()
-	next.Targets.Backlog, next = r.limit(next, "backlog", current.Backlog, next.Wanted.Backlog)
-	next.Targets.Rate, next = r.limit(next, "rate", current.Rate, next.Wanted.Rate)
-	if least := float64(p.Concurrency); next.Targets.Backlog < least {
-		next = next.bound(Clamp, "the backlog target is raised from %g to the %d messages that a task works on",
-			next.Targets.Backlog, p.Concurrency)
-		next.Targets.Backlog = least
+	proposal.Wanted = wanted.Rounded()
+	next := Targets{
+		Backlog: r.limit(&proposal, "backlog", current.Backlog, proposal.Wanted.Backlog),
+		Rate:    r.limit(&proposal, "rate", current.Rate, proposal.Wanted.Rate),
 	}
-
-	if r.within(current.Backlog, next.Targets.Backlog) && r.within(current.Rate, next.Targets.Rate) {
-		next.Targets = current
-		return next.bound(WithinDeadBand, "both targets would change by at most %g %%: they are kept", r.DeadBand*100), nil
+	if least := float64(p.Concurrency); next.Backlog < least {
+		proposal.bound(Clamp, "the backlog target is raised from %g to the %d messages that a task works on",
+			next.Backlog, p.Concurrency)
+		next.Backlog = least
 	}
-	next.Change = true
-	return next, nil
+	if r.within(current.Backlog, next.Backlog) && r.within(current.Rate, next.Rate) {
+		proposal.bound(WithinDeadBand, "both targets would change by at most %g %%: they are kept", r.DeadBand*100)
+		return proposal, nil
+	}
+	proposal.Targets, proposal.Change = next, true
+	return proposal, nil
 }
 
 // limit moves a target from its current to the wanted value, but at most by the factor.
-func (r Rails) limit(p Proposal, name string, current, wanted float64) (float64, Proposal) {
-	if !(current > 0) {
-		return wanted, p
+func (r Rails) limit(p *Proposal, name string, current, wanted float64) float64 {
+	if !(current > 0) || math.IsInf(current, 1) {
+		return wanted
 	}
 	limited := min(max(wanted, current/r.MaximumFactor), current*r.MaximumFactor)
 	if limited == wanted {
-		return wanted, p
+		return wanted
 	}
 	limited = significant(limited, 10) // 13.2, not 13.200000000000001
-	return limited, p.bound(FactorARun, "the %s target moves from %g only to %g on its way to %g: at most a factor of %g a run",
+	p.bound(FactorARun, "the %s target moves from %g only to %g on its way to %g: at most a factor of %g a run",
 		name, current, limited, wanted, r.MaximumFactor)
+	return limited
 }
 
 func (r Rails) within(current, next float64) bool {
@@ -147,7 +149,6 @@ func (r Rails) within(current, next float64) bool {
 	return math.Abs(next-current) <= current*(r.DeadBand+1e-9)
 }
 
-func (p Proposal) bound(rail Rail, format string, values ...any) Proposal {
+func (p *Proposal) bound(rail Rail, format string, values ...any) {
 	p.Bounds = append(p.Bounds, Bound{Rail: rail, Words: fmt.Sprintf(format, values...)})
-	return p
 }

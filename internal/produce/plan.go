@@ -78,12 +78,12 @@ func parse(request PlanRequest) (Spec, error) {
 	if spec.Distribution == Lognormal {
 		spec.CV = cv
 	} else if in.Has("cv") {
-		in.Refuse("cv", `nothing, unless distribution is "lognormal"`)
+		in.Refuse("cv", `only with the distribution "lognormal"`)
 	}
 	if spec.Distribution != Fixed {
 		spec.Seed = seed
 	} else if in.Has("seed") {
-		in.Refuse("seed", `nothing, unless distribution is "exponential" or "lognormal"`)
+		in.Refuse("seed", `only with the distribution "exponential" or "lognormal"`)
 	}
 	if trace := in.Object("trace"); trace != nil {
 		trace.Require("name", "the name of the trace")
@@ -94,7 +94,7 @@ func parse(request PlanRequest) (Spec, error) {
 			Arrivals:      trace.Whole("arrivals", 0, 0, MostMessages),
 		}
 		if in.Has("messages") {
-			in.Refuse("messages", "nothing when trace is given, for trace.arrivals says how many")
+			in.Refuse("messages", "only without trace, whose arrivals say how many")
 		}
 		spec.Messages = spec.Trace.Arrivals
 	}

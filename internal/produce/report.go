@@ -3,6 +3,7 @@ package produce
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -57,7 +58,7 @@ func NewReport(request ReportRequest) (Report, error) {
 	if next != report.Messages {
 		return Report{}, &IncompleteSend{fmt.Sprintf("results for %d of %d messages", next, report.Messages)}
 	}
-	report.Summary = fmt.Sprintf("sent %s: %.6g s of work, in %d ranges", report.Spec.summary(), report.WorkSeconds,
-		report.Ranges)
+	report.WorkSeconds = math.Round(report.WorkSeconds*1e6) / 1e6
+	report.Summary = fmt.Sprintf("sent %s: %.6g s of work", report.Spec.summary(), report.WorkSeconds)
 	return report, nil
 }

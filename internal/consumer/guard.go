@@ -1,0 +1,330 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	protectionWait  = 2 * time.Second  // the first message of a spell waits so long for protection, at most
+	protectionCall  = 2 * time.Second  // of one call to the agent
+	protectionRetry = 30 * time.Second // after a refusal or failure
+	reassertAfter   = 5 * time.Second  // after a call whose effect is unknown
+	dropAttempts    = 3
+	longestIdle     = 10 * time.Second // protected without need, in case the next message needs it again
+	longestGap      = 5 * time.Second  // unprotected between two spells, for ECS to act
+)
+
+// A guard keeps the task protected from scale-in while, and only while, the work in hand may last longer than a drain
+// can wait. Its states:
+//
+//	off --(long work arrives)--> on --(no long work for a while)--> off
+//	                             on --(the spell is used up)--> ending --(nothing in hand)--> off --(a gap)--> ...
+//
+// All calls to the agent are made by one goroutine, one after the other, and each follows from what is in hand when it
+// is made. While protection is being dropped it counts as off, so a message that arrives then waits for it anew.
+type guard struct {
+	agent     protectionAPI
+	gate      *gate
+	drainTime time.Duration
+	spell     time.Duration
+	mayLast   func(Message) time.Duration
+	news      *news
+	log       *slog.Logger
+
+	mu        sync.Mutex
+	inHand    map[*delivery]work
+	longest   time.Duration // measured, fading
+	measured  bool
+	on        bool      // protected, as far as we know
+	ending    bool      // the gate is closed until nothing is in hand
+	began     time.Time // of the spell; zero: none
+	needed    time.Time // when there was long work last
+	renewAt   time.Time
+	retryAt   time.Time     // no call to switch it on before
+	patience  time.Time     // until then messages wait for protection; zero: not decided in this spell
+	changed   chan struct{} // closed at each change that those who wait want to know of
+	wakeAgent chan struct{}
+}
+
+type work struct {
+	since time.Time
+	long  bool // may last longer than a drain can wait, as judged at its start
+}
+
+func newGuard(c Config, g *gate) *guard {
+	return &guard{
+		agent: c.Protection, gate: g, drainTime: c.drainTime(), spell: c.ProtectionSpell, mayLast: c.MayLast,
+		news: newNews(c.Log, slog.LevelWarn, "protect the task from scale-in"), log: c.Log,
+		inHand: make(map[*delivery]work), changed: make(chan struct{}), wakeAgent: make(chan struct{}, 1),
+	}
+}
+
+func (g *guard) idleTime() time.Duration { return min(longestIdle, g.spell/20) }
+func (g *guard) gap() time.Duration      { return min(longestGap, g.spell/20) }
+func (g *guard) expiry() time.Duration   { return g.spell + 2*g.drainTime }
+
+// enter notes that the work on a message is about to begin. If it may be long and the task is not protected yet, enter
+// waits for that, at most 2 s and only once in a spell. It returns false when stop ended meanwhile.
+func (g *guard) enter(stop context.Context, d *delivery) bool {
+	if g.agent == nil {
+		return true
+	}
+	g.mu.Lock()
+	w := work{since: time.Now()}
+	w.long = g.mayBeLong(d.Message)
+	g.inHand[d] = w
+	if !w.long || g.on {
+		g.mu.Unlock()
+		g.wake()
+		return true
+	}
+	if g.patience.IsZero() {
+		g.patience = w.since.Add(protectionWait)
+		if w.since.Before(g.retryAt) {
+			g.patience = w.since // refused a moment ago
+		}
+	}
+	until := g.patience
+	g.mu.Unlock()
+	g.wake()
+	if g.await(stop, until) {
+		return true
+	}
+	g.leave(d)
+	return false
+}
+
+// mayBeLong judges a message before its work begins. The caller holds mu.
+func (g *guard) mayBeLong(m Message) bool {
+	switch {
+	case g.mayLast != nil:
+		return g.mayLast(m) > g.drainTime
+	case g.measured:
+		return g.longest > g.drainTime
+	}
+	return true
+}
+
+// await waits until the task is protected, is refused protection, or it is late. It returns false when stop ended.
+func (g *guard) await(stop context.Context, until time.Time) bool {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	for {
+		g.mu.Lock()
+		settled, changed := g.on || time.Now().Before(g.retryAt), g.changed
+		g.mu.Unlock()
+		if settled {
+			return stop.Err() == nil
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return stop.Err() == nil
+		case <-stop.Done():
+			return false
+		}
+	}
+}
+
+// leave notes that the work on a message is over.
+func (g *guard) leave(d *delivery) {
+	if g.agent == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.longWork(time.Now()) {
+		g.needed = time.Now()
+	}
+	delete(g.inHand, d)
+	if len(g.inHand) == 0 {
+		g.wake()
+	}
+}
+
+// learn notes how long a message took. The longest fades by 1 % with each message that took less.
+func (g *guard) learn(took time.Duration) {
+	if g.agent == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.longest = max(took, g.longest-g.longest/100)
+	g.measured = true
+}
+
+func (g *guard) wake() {
+	select {
+	case g.wakeAgent <- struct{}{}:
+	default:
+	}
+}
+
+// longWork tells whether something in hand may outlast a drain: it was judged so, or it has taken that long already.
+// The caller holds mu.
+func (g *guard) longWork(now time.Time) bool {
+	for _, w := range g.inHand {
+		if w.long || now.Sub(w.since) >= g.drainTime {
+			return true
+		}
+	}
+	return false
+}
+
+// A step is what the guard does next.
+type step int
+
+const (
+	stepNothing step = iota
+	stepProtect      // switch protection on, or renew it
+	stepDrop         // switch it off
+	stepEnd          // the spell is used up: take nothing new
+	stepResume       // nothing is in hand any more: switch it off, leave a gap, go on
+)
+
+// decide returns what to do now, and when to decide again at the latest. The caller holds mu.
+func (g *guard) decide(now time.Time) (step, time.Time) {
+	long := g.longWork(now)
+	if long {
+		g.needed = now
+	}
+	later := now.Add(time.Hour)
+	soonest := func(t time.Time) {
+		if t.After(now) && t.Before(later) {
+			later = t
+		}
+	}
+	for _, w := range g.inHand {
+		soonest(w.since.Add(g.drainTime))
+	}
+	soonest(g.retryAt)
+	switch {
+	case g.ending && len(g.inHand) == 0:
+		return stepResume, later
+	case g.on && !now.Before(g.renewAt), long && !g.on && !now.Before(g.retryAt):
+		return stepProtect, later
+	}
+	if g.on {
+		soonest(g.renewAt)
+	}
+	if g.began.IsZero() || g.ending {
+		return stepNothing, later
+	}
+	used, idle := g.began.Add(g.spell-grace), g.needed.Add(g.idleTime())
+	switch {
+	case !now.Before(used):
+		return stepEnd, later
+	case long:
+		soonest(used)
+	case !now.Before(idle):
+		return stepDrop, later
+	default:
+		soonest(used)
+		soonest(idle)
+	}
+	return stepNothing, later
+}
+
+// run does what is decided until ctx ends.
+func (g *guard) run(ctx context.Context) {
+	if g.agent == nil {
+		return
+	}
+	for ctx.Err() == nil {
+		g.mu.Lock()
+		next, later := g.decide(time.Now())
+		switch next {
+		case stepEnd:
+			g.ending = true
+		case stepDrop, stepResume:
+			g.on, g.began = false, time.Time{} // from now on whoever needs it waits for it
+			g.patience = time.Time{}
+		}
+		g.mu.Unlock()
+		switch next {
+		case stepProtect:
+			g.protect(ctx)
+		case stepDrop:
+			_ = g.drop(ctx)
+		case stepEnd:
+			g.log.Info("protected for as long as allowed: finishing what is in hand before taking more")
+			g.gate.close()
+		case stepResume:
+			g.resume(ctx)
+		case stepNothing:
+			g.idle(ctx, later)
+		}
+	}
+}
+
+func (g *guard) idle(ctx context.Context, until time.Time) {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-g.wakeAgent:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// protect switches protection on, or renews it.
+func (g *guard) protect(ctx context.Context) {
+	asked := time.Now()
+	err := g.call(ctx, true)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err != nil {
+		g.on = false
+		g.retryAt = time.Now().Add(min(protectionRetry, g.spell/20))
+	} else {
+		if g.began.IsZero() {
+			g.began = asked
+		}
+		g.on = true
+		g.renewAt = asked.Add(g.expiry() / 2)
+		g.needed = time.Now()
+	}
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// drop switches protection off.
+func (g *guard) drop(ctx context.Context) error {
+	var err error
+	for range dropAttempts {
+		if err = g.call(ctx, false); err == nil {
+			break
+		}
+	}
+	return err
+}
+
+// resume ends a spell that was used up.
+func (g *guard) resume(ctx context.Context) {
+	if g.drop(ctx) == nil {
+		_ = sleep(ctx, g.gap())
+	}
+	g.mu.Lock()
+	g.ending = false
+	g.mu.Unlock()
+	g.gate.openUp()
+}
+
+// call makes one call to the agent. What it has to tell is logged when it changes.
+func (g *guard) call(ctx context.Context, on bool) error {
+	ctx, cancel := context.WithTimeout(ctx, protectionCall)
+	defer cancel()
+	err := g.agent.Protect(ctx, on, g.expiry())
+	kind := "failed"
+	if errors.Is(err, ErrBlocked) {
+		kind = "blocked"
+	}
+	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		g.news.tellKind(kind, err)
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+)
+
+// accept takes messages that have just been received in hand, and sets the work on them going.
+func (r *runner) accept(batch []*delivery) {
+	if len(batch) == 0 {
+		return
+	}
+	r.inHand.Add(len(batch))
+	r.leases.hold(batch)
+	if r.fifo {
+		for _, s := range sequences(batch) {
+			go r.workInOrder(s)
+		}
+		return
+	}
+	for _, d := range batch {
+		go func() {
+			r.settle(d, r.workOn(d))
+			r.slots.put(1)
+		}()
+	}
+}
+
+// An outcome is what the work on a message came to.
+type outcome struct {
+	fate  fate
+	pause time.Duration // before a retry
+}
+
+// workOn does everything to a message that comes before its end, and returns which end that is. A message that was
+// set aside comes back as one to delete.
+func (r *runner) workOn(d *delivery) outcome {
+	switch {
+	case r.stop.Err() != nil:
+		return outcome{fate: fateGiveBack}
+	case d.ctx.Err() != nil:
+		return outcome{fate: fateAbandon} // its lease was lost while it waited for its turn
+	}
+	if c, is := canaryOf(d.Message); is {
+		return r.answer(d, c)
+	}
+	if !r.guard.enter(r.stop, d) {
+		return outcome{fate: fateGiveBack} // the drain began while protection was awaited
+	}
+	defer r.guard.leave(d)
+	return r.conclude(d, r.callHandler(d))
+}
+
+// callHandler runs the handler on a message and measures it.
+func (r *runner) callHandler(d *delivery) error {
+	r.meter.started(d.Message)
+	r.track(d, true)
+	begin := time.Now()
+	err := safely(d.ctx, r.handle, d.Message)
+	took := time.Since(begin)
+	r.track(d, false)
+
+	var reject *rejectError
+	if d.ctx.Err() == nil && !errors.As(err, &reject) {
+		r.meter.ended(took)
+		r.guard.learn(took)
+	}
+	return err
+}
+
+// safely runs a handler so that nothing it does can end more than its own goroutine.
+func safely(ctx context.Context, h Handler, m Message) error {
+	result := make(chan error, 1)
+	go func() {
+		var err error
+		returned := false
+		defer func() {
+			if !returned {
+				err = &panicError{value: recover(), stack: debug.Stack()}
+			}
+			result <- err
+		}()
+		err = h(ctx, m)
+		returned = true
+	}()
+	return <-result
+}
+
+// track notes which messages a handler works on, for a drain that cannot wait for it, and how many.
+func (r *runner) track(d *delivery, on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if on {
+		r.current[d] = struct{}{}
+	} else {
+		delete(r.current, d)
+	}
+	r.meter.occupied(len(r.current))
+}
+
+func (r *runner) working() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.current)
+}
+
+// conclude judges a handler's result, counts it, and sets aside what is to be set aside.
+func (r *runner) conclude(d *delivery, err error) outcome {
+	switch f := judge(err, context.Cause(d.ctx)); f {
+	case fateDelete, fateGiveBack:
+		return outcome{fate: f}
+	case fateAbandon:
+		r.Log.Warn("a result came after the lease was lost; it does not count", "message", d.ID, "error", err)
+		return outcome{fate: f}
+	case fateSetAside:
+		if r.setAside(d, err.Error()) {
+			return outcome{fate: fateDelete}
+		}
+	}
+	r.meter.failed()
+	pause := pauseAfter(err, d.ReceiveCount)
+	arguments := []any{"message", d.ID, "delivery", d.ReceiveCount, "again after", pause, "error", err}
+	var p *panicError
+	if errors.As(err, &p) {
+		arguments = append(arguments, "stack", string(p.stack))
+	}
+	r.Log.Warn("message failed", arguments...)
+	return outcome{fate: fateRetry, pause: pause}
+}
+
+// settle does what the outcome demands. For a message to delete, the returned channel gets what came of that;
+// otherwise it is nil.
+func (r *runner) settle(d *delivery, o outcome) <-chan error {
+	d.cancel(context.Canceled)
+	if !d.seal() {
+		return nil // decided meanwhile by a drain that could not wait
+	}
+	switch o.fate {
+	case fateDelete:
+		return r.delete(d)
+	case fateRetry, fateGiveBack:
+		r.change(d, o.pause, func() {})
+	case fateAbandon:
+		r.leases.forget(d)
+		r.inHand.Done()
+	}
+	return nil
+}

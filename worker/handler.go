@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/consumer"
+)
+
+// A job is the body of a message: sleep for a number of seconds. It stands in for real work.
+type job struct {
+	ID       string  `json:"id"`
+	Duration float64 `json:"duration"` // seconds
+}
+
+// Validate refuses what could never be done. What is refused is set aside.
+func (j job) Validate() error {
+	const most = 12 * 60 * 60 // a message cannot be kept for longer
+	if j.Duration < 0 || j.Duration > most {
+		return fmt.Errorf("duration %v is not between 0 and %d seconds", j.Duration, most)
+	}
+	return nil
+}
+
+func (j job) duration() time.Duration { return time.Duration(j.Duration * float64(time.Second)) }
+
+// handle does the job of one message.
+func handle(ctx context.Context, _ consumer.Message, j job) error {
+	timer := time.NewTimer(j.duration())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// mayLast tells beforehand how long a job takes at most, so that only long ones have the task protected from scale-in.
+// Where nobody can tell, leave Config.MayLast nil.
+func mayLast(m consumer.Message) time.Duration {
+	var j job
+	if m.Decode(&j) != nil {
+		return 0
+	}
+	return j.duration()
+}

@@ -132,7 +132,9 @@ func page(results []types.MetricDataResult, skip, limit int) ([]types.MetricData
 	return out, aws.String(tokenOf(skip + taken))
 }
 
-func tokenOf(offset int) string { return base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(offset))) }
+func tokenOf(offset int) string {
+	return base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(offset)))
+}
 
 func offsetOf(token *string) (int, error) {
 	if token == nil || *token == "" {

@@ -13,7 +13,7 @@ type Queues interface {
 
 // QueueCounts are the approximate numbers of one queue.
 type QueueCounts struct {
-	Name                        string
+	Name                         string
 	Visible, NotVisible, Delayed int
 }
 

@@ -101,7 +101,9 @@ type store struct {
 	series map[string]*series
 }
 
-func newStore(period time.Duration) *store { return &store{period: period, series: map[string]*series{}} }
+func newStore(period time.Duration) *store {
+	return &store{period: period, series: map[string]*series{}}
+}
 
 // datum is one contribution to a metric.
 type datum struct {

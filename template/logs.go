@@ -8,6 +8,9 @@ import (
 // logGroup makes a log group below the stack's name, which ends with the
 // stack. Nobody has the permission to make one by writing to it.
 func (s *stack) logGroup(id, name string) {
-	s.resource(id, with(&logs.LogGroup{LogGroupName: new(cfn.Sub(name))},
-		properties{"RetentionInDays": cfn.Ref("LogRetentionDays")}))
+	s.resource(id, with(&logs.LogGroup{
+		LogGroupName:                         new(cfn.Sub(name)),
+		AWSCloudFormationDeletionPolicy:      "Delete",
+		AWSCloudFormationUpdateReplacePolicy: "Delete",
+	}, properties{"RetentionInDays": cfn.Ref("LogRetentionDays")}))
 }

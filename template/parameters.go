@@ -101,7 +101,8 @@ func queueParameters() []parameter {
 	const arn = `^$|^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`
 	return []parameter{
 		choice("QueueType", "Type", "String", "standard", []any{"standard", "fifo"},
-			"Type of the queues that the stack makes. A change replaces them: drain them first. "+
+			"Type of the queues that the stack makes. A change makes new ones and leaves the old ones, with what is in "+
+				"them, to you: drain them first. "+
 				"Of no effect with QueueArn, whose name tells its type."),
 		number("VisibilityTimeoutSeconds", "Visibility timeout (s)", 120, 1, 43200,
 			"Whole seconds that a received message stays hidden. The worker extends it while it works, so this is "+

@@ -12,11 +12,13 @@ func addQueue(s *stack) {
 	s.condition("IsFifo", cfn.Equals(cfn.Ref("QueueType"), "fifo"))
 
 	s.heading("The queue, and the one for messages that cannot be processed. Without names of their own: a change of\n" +
-		"type replaces them, and two stacks never meet.")
+		"type replaces them (what was in the old ones stays there), and two stacks never meet.")
 	s.resource("DeadLetterQueue", with(&sqs.Queue{
 		MessageRetentionPeriod:     new(14 * 24 * 3600),
 		SqsManagedSseEnabled:       new(true),
 		AWSCloudFormationCondition: "MakeDeadLetterQueue",
+
+		AWSCloudFormationDeletionPolicy: "Delete", AWSCloudFormationUpdateReplacePolicy: "Retain",
 	}, properties{
 		"FifoQueue": onlyIf("IsFifo", true),
 	}))
@@ -25,6 +27,8 @@ func addQueue(s *stack) {
 		MessageRetentionPeriod:     new(4 * 24 * 3600),
 		SqsManagedSseEnabled:       new(true),
 		AWSCloudFormationCondition: "MakeQueue",
+
+		AWSCloudFormationDeletionPolicy: "Delete", AWSCloudFormationUpdateReplacePolicy: "Retain",
 	}, properties{
 		"VisibilityTimeout": cfn.Ref("VisibilityTimeoutSeconds"),
 		"RedrivePolicy": map[string]any{

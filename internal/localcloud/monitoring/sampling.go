@@ -1,6 +1,7 @@
 package monitoring
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -22,12 +23,6 @@ type Service struct {
 	Cluster, Name             string
 	Desired, Running, Pending int
 	Deployments               int
-}
-
-// traffic is what went through a queue since the last sample.
-type traffic struct {
-	sent, received, deleted, empty int
-	bytes                          sample
 }
 
 // sampleAll takes the samples of the period that ends at now.
@@ -73,27 +68,27 @@ func (s *Server) sampleQueues(ctx context.Context, start, now time.Time) {
 		s.Log.Warn("queues were not sampled", "error", err)
 		return
 	}
-	s.mu.Lock()
-	counts := s.counts
-	s.counts = map[string]traffic{}
-	s.mu.Unlock()
 	var data []datum
 	for _, q := range queues {
-		dimensions := []dimension{{"QueueName", q.Name}}
-		t := counts[q.Name]
-		put := func(name, unit string, v sample) {
-			data = append(data, s.sampled("AWS/SQS", name, dimensions, unit, start, now, v))
-		}
-		put("ApproximateNumberOfMessagesVisible", "Count", single(float64(q.Visible)))
-		put("ApproximateNumberOfMessagesNotVisible", "Count", single(float64(q.NotVisible)))
-		put("ApproximateNumberOfMessagesDelayed", "Count", single(float64(q.Delayed)))
-		put("NumberOfMessagesSent", "Count", single(float64(t.sent)))
-		put("NumberOfMessagesReceived", "Count", single(float64(t.received)))
-		put("NumberOfMessagesDeleted", "Count", single(float64(t.deleted)))
-		put("NumberOfEmptyReceives", "Count", single(float64(t.empty)))
-		if t.bytes.count > 0 {
-			put("SentMessageSize", "Bytes", t.bytes)
+		t := s.watch.take(q, now)
+		for name, v := range map[string]sample{
+			"ApproximateNumberOfMessagesVisible":    single(float64(q.Visible)),
+			"ApproximateNumberOfMessagesNotVisible": single(float64(q.NotVisible)),
+			"ApproximateNumberOfMessagesDelayed":    single(float64(q.Delayed)),
+			"ApproximateAgeOfOldestMessage":         single(t.oldest.Seconds()),
+			"NumberOfMessagesSent":                  single(float64(t.sent)),
+			"NumberOfMessagesReceived":              single(float64(t.received)),
+			"NumberOfMessagesDeleted":               single(float64(t.deleted)),
+			"NumberOfEmptyReceives":                 single(float64(t.empty)),
+			"SentMessageSize":                       t.bytes,
+		} {
+			if v.count > 0 {
+				data = append(data, s.sampled("AWS/SQS", name, []dimension{{"QueueName", q.Name}}, cmp.Or(queueUnits[name], "Count"), start, now, v))
+			}
 		}
 	}
 	s.store.put(now, data...)
 }
+
+// queueUnits are the units other than Count.
+var queueUnits = map[string]string{"ApproximateAgeOfOldestMessage": "Seconds", "SentMessageSize": "Bytes"}

@@ -38,7 +38,7 @@ type Config struct {
 	// Authorize decides whether the caller in ctx may do action ("cloudwatch:PutMetricData") on resource (an ARN or "*").
 	// It returns nil, a *wire.Fault to answer (wire.AccessDenied), or an error of its own (status 500). nil: all may.
 	Authorize func(ctx context.Context, action, resource string, conditions map[string]string) error
-	// Otherwise serves the actions that are not made here, e.g. dashboards, by forwarding. nil: they are refused.
+	// Otherwise serves the actions that are not made here, e.g. metric streams, by forwarding. nil: they are refused.
 	Otherwise http.Handler
 
 	Log *slog.Logger // nil: discard
@@ -62,24 +62,27 @@ type Server struct {
 	wire  wire.Service
 	store *store
 
-	mu     sync.Mutex // guards what follows
-	alarms map[string]*alarm
-	tags   map[string]map[string]string // by ARN
-	past   []historyItem
-	keys   map[string]reading // what the keys of tracking.Metric mean
-	counts map[string]traffic // of queues since the last sample
-	calls  chan action
+	mu         sync.Mutex // guards what follows
+	alarms     map[string]*alarm
+	dashboards map[string]dashboard
+	tags       map[string]map[string]string // by ARN
+	past       []historyItem
+	keys       map[string]reading // what the keys of tracking.Metric mean
+	calls      chan action
+
+	watch *queueWatch
 }
 
 // New returns a server that is ready to be mounted.
 func New(c Config) *Server {
 	s := &Server{
-		Config: c.withDefaults(),
-		alarms: map[string]*alarm{},
-		tags:   map[string]map[string]string{},
-		keys:   map[string]reading{},
-		counts: map[string]traffic{},
-		calls:  make(chan action, maxPendingActions),
+		Config:     c.withDefaults(),
+		alarms:     map[string]*alarm{},
+		dashboards: map[string]dashboard{},
+		tags:       map[string]map[string]string{},
+		keys:       map[string]reading{},
+		calls:      make(chan action, maxPendingActions),
+		watch:      &queueWatch{queues: map[string]*queueRecord{}},
 	}
 	s.store = newStore(s.Period)
 	s.wire = wire.Service{
@@ -105,6 +108,10 @@ func New(c Config) *Server {
 	wire.Handle(&s.wire, "TagResource", s.tagResource)
 	wire.Handle(&s.wire, "UntagResource", s.untagResource)
 	wire.Handle(&s.wire, "ListTagsForResource", s.listTagsForResource)
+	wire.Handle(&s.wire, "PutDashboard", s.putDashboard)
+	wire.Handle(&s.wire, "GetDashboard", s.getDashboard)
+	wire.Handle(&s.wire, "ListDashboards", s.listDashboards)
+	wire.Handle(&s.wire, "DeleteDashboards", s.deleteDashboards)
 	return s
 }
 

@@ -22,8 +22,15 @@ type InvalidInput struct {
 	Problems []string // each names a field, its value and what is allowed
 }
 
+// mostSaid bounds the length of a message: it travels through the machine into a notification.
+const mostSaid = 20
+
 func (e *InvalidInput) Error() string {
-	return "the input is refused: " + strings.Join(e.Problems, "; ")
+	said := e.Problems
+	if more := len(said) - mostSaid; more > 0 {
+		said = append(slices.Clone(said[:mostSaid]), fmt.Sprintf("and %d more problems", more))
+	}
+	return "the input is refused: " + strings.Join(said, "; ")
 }
 
 // ErrorName is the name under which a state machine sees the error.

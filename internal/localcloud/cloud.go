@@ -28,7 +28,11 @@ import (
 	"sync"
 	"time"
 
+	"sqs-dynamic-target-tracking/internal/localcloud/agent"
+	"sqs-dynamic-target-tracking/internal/localcloud/autoscaling"
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
+	"sqs-dynamic-target-tracking/internal/localcloud/monitoring"
+	"sqs-dynamic-target-tracking/internal/localcloud/resources"
 	"sqs-dynamic-target-tracking/internal/localcloud/toolchain"
 )
 
@@ -43,6 +47,9 @@ type Config struct {
 	// StartupDelay is how long a task is PENDING before its process starts, before scaling by Speed. Fargate needs 20
 	// to 70 s, most of it for the image; 0 means none.
 	StartupDelay time.Duration
+	// MetricDelay is how long after its end a sampled datapoint (AWS/SQS, ECS/ContainerInsights) can first be read,
+	// before scaling by Speed; 0 means one minute, negative none.
+	MetricDelay time.Duration
 	// SFNWaitScale multiplies the waits and retry delays of state machines; 0 means 1/Speed.
 	SFNWaitScale float64
 	// Log receives what the engine has to say; nil discards it.
@@ -88,6 +95,11 @@ type Cloud struct {
 	tools    toolchain.Env
 	emulator *ministack.Process
 	proxy    *proxy
+	agent    *agent.Agent
+	watchers taskWatchers
+
+	monitoring  *monitoring.Server
+	autoscaling *autoscaling.Server
 
 	mu      sync.Mutex
 	closers []func() // in the order of opening; run backwards
@@ -123,21 +135,36 @@ func Start(ctx context.Context, config Config) (_ *Cloud, err error) {
 		return nil, err
 	}
 	config.Progress("starting the emulator")
-	if err := c.startEmulator(ctx, listener.Addr().(*net.TCPAddr).Port); err != nil {
+	if err := c.startParts(ctx, listener); err != nil {
 		return nil, err
 	}
-	c.serve(listener)
 	return c, nil
 }
 
-func (c *Cloud) startEmulator(ctx context.Context, port int) (err error) {
+// startParts starts everything that needs the endpoint's address. What depends on others is started after them, and so
+// closed before them.
+func (c *Cloud) startParts(ctx context.Context, listener net.Listener) error {
+	parts := &hooks{resources: resources.New(c.AWSConfig())}
+	if err := c.startEmulator(ctx, listener.Addr().(*net.TCPAddr).Port, parts); err != nil {
+		return err
+	}
+	c.serve(listener)
+	if err := c.startAgent(parts); err != nil {
+		return err
+	}
+	c.startServices()
+	return nil
+}
+
+func (c *Cloud) startEmulator(ctx context.Context, port int, parts *hooks) (err error) {
 	c.emulator, err = ministack.Start(ctx, ministack.Config{
-		Python:       c.tools.Path("python"),
-		Dir:          c.dir,
-		PublicPort:   port,
-		Speed:        c.config.Speed,
-		SFNWaitScale: c.config.SFNWaitScale,
-		Hooks:        c,
+		Python:        c.tools.Path("python"),
+		Dir:           c.dir,
+		PublicPort:    port,
+		Speed:         c.config.Speed,
+		SFNWaitScale:  c.config.SFNWaitScale,
+		ResourceTypes: resources.Types(),
+		Hooks:         parts,
 	})
 	if err != nil {
 		return err

@@ -2,18 +2,27 @@ package localcloud
 
 import (
 	"context"
-	"errors"
 
+	"sqs-dynamic-target-tracking/internal/localcloud/agent"
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
+	"sqs-dynamic-target-tracking/internal/localcloud/resources"
 )
 
+// hooks gives the emulator what it asks of us. Its parts exist before the first client can make the emulator ask.
+type hooks struct {
+	resources *resources.Maker
+	agent     *agent.Agent
+}
+
 // Resource implements ministack.Hooks.
-func (c *Cloud) Resource(context.Context, ministack.ResourceRequest) (ministack.ResourceResult, error) {
-	return ministack.ResourceResult{}, errors.New("not yet")
+func (h *hooks) Resource(ctx context.Context, r ministack.ResourceRequest) (ministack.ResourceResult, error) {
+	return h.resources.Resource(ctx, r)
 }
 
 // RunTask implements ministack.Hooks.
-func (c *Cloud) RunTask(context.Context, ministack.Task) error { return errors.New("not yet") }
+func (h *hooks) RunTask(ctx context.Context, t ministack.Task) error { return h.agent.RunTask(ctx, t) }
 
 // StopTask implements ministack.Hooks.
-func (c *Cloud) StopTask(context.Context, string, string) error { return nil }
+func (h *hooks) StopTask(ctx context.Context, arn, reason string) error {
+	return h.agent.StopTask(ctx, arn, reason)
+}

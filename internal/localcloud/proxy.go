@@ -26,6 +26,7 @@ type proxy struct {
 	identify func(ctx context.Context, accessKey, sessionToken string) (arn string, root bool, err error)
 	policies iam.Authorizer
 	forward  http.Handler
+	sqs      sqsWatchers
 
 	mu       sync.RWMutex
 	services map[string]http.Handler // by name in the signature's scope
@@ -52,11 +53,20 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler := p.services[serviceOf(r)]
 	p.mu.RUnlock()
 	if handler == nil {
-		p.forward.ServeHTTP(w, r)
+		p.pass(w, r)
 		return
 	}
 	caller, authorizer := p.caller(r)
 	handler.ServeHTTP(w, r.WithContext(iam.WithCaller(r.Context(), caller, authorizer)))
+}
+
+// pass hands a request on to the emulator.
+func (p *proxy) pass(w http.ResponseWriter, r *http.Request) {
+	if action := watchedAction(r); action != "" {
+		p.sqs.forward(p.forward, action, w, r)
+		return
+	}
+	p.forward.ServeHTTP(w, r)
 }
 
 // caller finds out who signed a request. When the credentials are no good, every question is answered with that.

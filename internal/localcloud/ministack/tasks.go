@@ -103,7 +103,10 @@ type ServiceState struct {
 	Running   int    `json:"running"`
 	Pending   int    `json:"pending"`
 	Protected int    `json:"protected"` // of the running and pending tasks
-	Deploying bool   `json:"deploying"`
+	// Deployments counts the primary deployment and those that still have tasks.
+	Deployments int `json:"deployments"`
+	// Deploying tells whether a deployment is in progress.
+	Deploying bool `json:"deploying"`
 }
 
 // Services answers every active service.

@@ -319,6 +319,7 @@ def services(_request):
             "account": account, "region": region, "cluster": cluster, "name": name,
             "desired": service.get("desiredCount", 0), "running": service.get("runningCount", 0),
             "pending": service.get("pendingCount", 0), "protected": len(protected),
+            "deployments": len(service.get("deployments", [])),
             "deploying": any(d.get("rolloutState") == "IN_PROGRESS" for d in service.get("deployments", [])),
         })
     return {"services": found}

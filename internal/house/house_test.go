@@ -30,6 +30,8 @@ const (
 	errgroup  = "golang.org/x/sync/"
 	terminal  = "golang.org/x/term"
 	unix      = "golang.org/x/sys/unix"
+	registry  = "github.com/google/go-containerregistry/"
+	x509roots = "golang.org/x/crypto/x509roots/fallback"
 )
 
 // room is a folder of the house: its own packages and what they may import besides the standard library and each
@@ -54,6 +56,7 @@ var house = []room{
 		module + "internal/tracking", module + "internal/backlog", module + "internal/trace",
 	}},
 
+	{"internal/consumer/sqstest", []string{cbor}}, // a fake SQS server for tests and benchmarks
 	{"internal/consumer", []string{sdk, smithy, errgroup}},
 
 	{"internal/stepinput", nil},
@@ -70,6 +73,8 @@ var house = []room{
 	}},
 	{"internal/load", []string{module + "internal/produce", module + "internal/trace"}},
 	{"internal/awsconfig", []string{sdk}},
+	{"internal/verify", []string{module + "internal/stepinput", sdk, smithy}},
+	{"internal/workerimage", []string{module + "internal/stepinput", registry, x509roots, sdk, smithy, lambda}},
 	{"internal/stack", []string{sdk, smithy}},
 	{"internal/execution", []string{sdk, smithy}},
 

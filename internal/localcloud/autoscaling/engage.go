@@ -63,6 +63,7 @@ func (s *Server) engageStep(t *target, p *policy) error {
 	if err != nil {
 		return validation("%v", err)
 	}
+	p.engaged = alarms
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/wire"
+	"sqs-dynamic-target-tracking/internal/tracking"
 )
 
 // maxPolicies and maxStepAdjustments are AWS quotas.
@@ -28,8 +29,9 @@ type policy struct {
 	created  time.Time
 	step     *types.StepScalingPolicyConfiguration
 	tracking *types.TargetTrackingScalingPolicyConfiguration
-	alarms   []string // names of the alarms that the service made for it
-	creator  string   // marks the policy's ARN in the actions of its alarms
+	alarms   []string             // names of the alarms that the service made for it
+	engaged  []tracking.AlarmSpec // of a step policy: the alarms that the engine knows of
+	creator  string               // marks the policy's ARN in the actions of its alarms
 }
 
 var policyNamePattern = regexp.MustCompile(`^[\pL\pM\pN\pP\pS\pZ]+$`)

@@ -86,13 +86,7 @@ func (s *Server) refreshSteps(t *target) error {
 		if p.kind != types.PolicyTypeStepScaling {
 			continue
 		}
-		known := []tracking.AlarmSpec{}
-		for _, a := range t.engine.Alarms() {
-			if a.Policy == p.name {
-				known = append(known, a.Spec)
-			}
-		}
-		if wanted := s.Monitor.AlarmsNaming(p.arn); len(wanted) != len(known) || len(wanted) > 0 && !reflect.DeepEqual(wanted, known) {
+		if !reflect.DeepEqual(s.Monitor.AlarmsNaming(p.arn), p.engaged) {
 			if err := s.engageStep(t, p); err != nil {
 				return err
 			}

@@ -81,6 +81,9 @@ func (s *Server) listDashboards(ctx context.Context, in *cloudwatch.ListDashboar
 }
 
 func (s *Server) deleteDashboards(ctx context.Context, in *cloudwatch.DeleteDashboardsInput) (*cloudwatch.DeleteDashboardsOutput, error) {
+	if len(in.DashboardNames) == 0 {
+		return nil, invalidValue("Need to specify at least 1 dashboard.")
+	}
 	for _, name := range in.DashboardNames {
 		if err := s.authorize(ctx, "DeleteDashboards", s.dashboardARN(name), nil); err != nil {
 			return nil, err

@@ -34,7 +34,7 @@ func violated(v *wire.Violations) error {
 }
 
 func badToken() *wire.Fault {
-	return &wire.Fault{Code: "InvalidNextToken", Message: "The next token is invalid."}
+	return &wire.Fault{Code: "InvalidNextToken", Message: "Request parameter NextToken is invalid"}
 }
 
 func notFound(format string, args ...any) *wire.Fault {

@@ -26,8 +26,10 @@ func (s *Server) getMetricData(ctx context.Context, in *cloudwatch.GetMetricData
 		return nil, missing("StartTime")
 	case in.EndTime == nil:
 		return nil, missing("EndTime")
-	case !in.StartTime.Before(*in.EndTime):
-		return nil, validation("The parameter StartTime must be less than the parameter EndTime.")
+	case in.StartTime.Unix() == in.EndTime.Unix():
+		return nil, validation("The parameter StartTime must not equal parameter EndTime.")
+	case in.StartTime.After(*in.EndTime):
+		return nil, validation("The parameter EndTime must be greater than StartTime.")
 	}
 	limit := int(aws.ToInt32(in.MaxDatapoints))
 	if limit <= 0 || limit > maxDatapoints {
@@ -69,7 +71,7 @@ func (s *Server) results(r *request, in *cloudwatch.GetMetricDataInput) ([]types
 			continue // evaluated only because a wrong expression is refused
 		}
 		for _, values := range res.values {
-			one := types.MetricDataResult{Id: aws.String(id), Label: aws.String(labelOf(q)), StatusCode: types.StatusCodeComplete}
+			one := types.MetricDataResult{Id: aws.String(id), Label: aws.String(r.label(q)), StatusCode: types.StatusCodeComplete}
 			one.Timestamps, one.Values = datapoints(res, values)
 			if in.ScanBy != types.ScanByTimestampAscending {
 				slices.Reverse(one.Timestamps)
@@ -78,7 +80,7 @@ func (s *Server) results(r *request, in *cloudwatch.GetMetricDataInput) ([]types
 			out = append(out, one)
 		}
 		if len(res.values) == 0 {
-			out = append(out, types.MetricDataResult{Id: aws.String(id), Label: aws.String(labelOf(q)),
+			out = append(out, types.MetricDataResult{Id: aws.String(id), Label: aws.String(r.label(q)),
 				StatusCode: types.StatusCodeComplete, Timestamps: []time.Time{}, Values: []float64{}})
 		}
 	}
@@ -96,15 +98,22 @@ func datapoints(r result, values []float64) ([]time.Time, []float64) {
 	return times, kept
 }
 
-// labelOf is the label of a line: the one given, else the metric's name or the expression's id.
-func labelOf(q types.MetricDataQuery) string {
+// label is the label of a line: the one given, else the metric's name, with its statistic where the request asks for
+// several statistics of that name, or the expression's id.
+func (r *request) label(q types.MetricDataQuery) string {
 	switch {
 	case aws.ToString(q.Label) != "":
 		return *q.Label
-	case q.MetricStat != nil:
-		return aws.ToString(q.MetricStat.Metric.MetricName)
+	case q.MetricStat == nil:
+		return aws.ToString(q.Id)
 	}
-	return aws.ToString(q.Id)
+	name, stat := aws.ToString(q.MetricStat.Metric.MetricName), aws.ToString(q.MetricStat.Stat)
+	for _, other := range r.queries {
+		if m := other.MetricStat; m != nil && aws.ToString(m.Metric.MetricName) == name && aws.ToString(m.Stat) != stat {
+			return name + " " + stat
+		}
+	}
+	return name
 }
 
 // page cuts the stretch of at most limit datapoints out of the results that starts after skip datapoints. Series that

@@ -56,10 +56,10 @@ func (s *Server) checkStatistics(in *cloudwatch.GetMetricStatisticsInput) error 
 		return missing("EndTime")
 	case in.Period == nil:
 		return missing("Period")
-	case !in.StartTime.Before(*in.EndTime):
+	case in.StartTime.Unix() >= in.EndTime.Unix():
 		return invalidValue("The parameter StartTime must be less than the parameter EndTime.")
 	case len(in.Statistics) == 0 && len(in.ExtendedStatistics) == 0:
-		return missing("Statistics")
+		return invalidCombination("Must specify either Statistics or ExtendedStatistics")
 	}
 	var v wire.Violations
 	for i, name := range in.Statistics {

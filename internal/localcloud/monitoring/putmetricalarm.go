@@ -99,6 +99,10 @@ func (s *Server) checkAlarmMeaning(in *cloudwatch.PutMetricAlarmInput) error {
 		return validation("The value '%s' for parameter TreatMissingData is invalid."+
 			" Valid values are breaching, notBreaching, ignore and missing.", t)
 	}
+	if e := aws.ToString(in.EvaluateLowSampleCountPercentile); e != "" && e != "evaluate" && e != "ignore" {
+		return validation("Option %s is not supported. "+
+			"Supported options for parameter EvaluateLowSampleCountPercentile are evaluate and ignore.", e)
+	}
 	for _, list := range [][]string{in.AlarmActions, in.OKActions, in.InsufficientDataActions} {
 		for _, arn := range list {
 			if !strings.HasPrefix(arn, "arn:") {

@@ -140,7 +140,7 @@ func sampleOf(d types.MetricDatum, at string) (sample, error) {
 }
 
 func exclusive(at, a, b string) error {
-	return invalidCombination("The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.", at, a, at, b)
+	return invalidValue("The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.", at, a, at, b)
 }
 
 func fromStatisticSet(set *types.StatisticSet, at string) (sample, error) {

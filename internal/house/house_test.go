@@ -56,7 +56,7 @@ var house = []room{
 		module + "internal/tracking", module + "internal/backlog", module + "internal/trace",
 	}},
 
-	{"internal/consumer/sqstest", []string{cbor}}, // a fake SQS server for tests and benchmarks
+	{"internal/consumer/sqstest", []string{sdk, smithy, cbor}}, // a fake SQS server for tests and benchmarks
 	{"internal/consumer", []string{sdk, smithy, errgroup}},
 
 	{"internal/stepinput", nil},

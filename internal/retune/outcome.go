@@ -1,0 +1,26 @@
+package retune
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Outcome is the output of an execution of the machine, for those who read it: what was measured, decided and done, as
+// far as the execution got.
+type Outcome struct {
+	Outcome  string      `json:"outcome"` // in a few words, e.g. "applied"
+	Summary  string      `json:"summary"`
+	Reason   string      `json:"reason"` // why the execution was started
+	Measured Measurement `json:"measured"`
+	Decided  *Decision   `json:"decided"` // nil when there were too few samples to decide
+	Applied  *Applied    `json:"applied"` // nil when nothing was changed
+}
+
+// ReadOutcome parses the output of a successful execution.
+func ReadOutcome(output json.RawMessage) (Outcome, error) {
+	var outcome Outcome
+	if err := json.Unmarshal(output, &outcome); err != nil {
+		return Outcome{}, fmt.Errorf("read the output of a retune: %w", err)
+	}
+	return outcome, nil
+}

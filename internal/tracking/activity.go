@@ -94,18 +94,14 @@ type reasonKey struct {
 // notScaled records why a policy whose alarm fired changes nothing. The same reason is recorded once until something
 // else happens: the alarm fires again each period.
 func (e *Engine) notScaled(d *Decision, now time.Time, p proposal, code ReasonCode, current int) {
-	reason, value := NotScaledReason{Code: code}, current
+	value := 0 // the capacity that the code tells, if it tells one
 	switch code {
 	case AtMaxCapacity:
 		value = e.bounds.Max
-		reason.MaxCapacity = &value
 	case AtMinCapacity:
 		value = e.bounds.Min
-		reason.MinCapacity = &value
 	case AtDesiredCapacity:
-		reason.CurrentCapacity = &value
-	default:
-		value = 0
+		value = current
 	}
 	key := reasonKey{code: code, policy: p.policy, value: value}
 	if key == e.lastReason {
@@ -114,6 +110,20 @@ func (e *Engine) notScaled(d *Decision, now time.Time, p proposal, code ReasonCo
 	e.lastReason = key
 	d.Activities = append(d.Activities, Activity{
 		ID: e.newID(), Policy: p.policy, Cause: p.cause(), From: current, To: current, Start: now,
-		Description: "Attempting to scale due to alarm triggered", Status: Failed, NotScaled: []NotScaledReason{reason},
+		Description: "Attempting to scale due to alarm triggered", Status: Failed,
+		NotScaled: []NotScaledReason{newReason(code, value)},
 	})
+}
+
+func newReason(code ReasonCode, value int) NotScaledReason {
+	reason := NotScaledReason{Code: code}
+	switch code {
+	case AtMaxCapacity:
+		reason.MaxCapacity = &value
+	case AtMinCapacity:
+		reason.MinCapacity = &value
+	case AtDesiredCapacity:
+		reason.CurrentCapacity = &value
+	}
+	return reason
 }

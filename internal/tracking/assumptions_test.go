@@ -1,0 +1,86 @@
+package tracking
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCatalogueIsComplete: every assumption is listed once, in order, with evidence and a source.
+func TestCatalogueIsComplete(t *testing.T) {
+	fields := reflect.VisibleFields(reflect.TypeFor[Assumptions]())
+	known := Catalogue()
+	if len(known) != len(fields) {
+		t.Fatalf("%d entries for %d fields", len(known), len(fields))
+	}
+	for i, k := range known {
+		if k.Field != fields[i].Name {
+			t.Errorf("entry %d is %s, want %s", i, k.Field, fields[i].Name)
+		}
+		switch k.Evidence {
+		case Documented, Observed, Inferred, Unknown:
+		default:
+			t.Errorf("%s: evidence %q", k.Field, k.Evidence)
+		}
+		if k.Source == "" {
+			t.Errorf("%s: no source", k.Field)
+		}
+	}
+}
+
+func TestValidateNamesTheField(t *testing.T) {
+	if err := DefaultAssumptions().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if err := DefaultAssumptions().Scaled(37).Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for field, change := range map[string]func(*Assumptions){
+		"Period":           func(a *Assumptions) { a.Period = 0 },
+		"AlarmLag":         func(a *Assumptions) { a.AlarmLag = -time.Second },
+		"HighDatapoints":   func(a *Assumptions) { a.HighDatapoints = 4 },
+		"LowDatapoints":    func(a *Assumptions) { a.LowDatapoints = 0 },
+		"LowRatio":         func(a *Assumptions) { a.LowRatio = 1.1 },
+		"ExtraDatapoints":  func(a *Assumptions) { a.ExtraDatapoints = -1 },
+		"ZeroDatapoints":   func(a *Assumptions) { a.ZeroDatapoints = 0 },
+		"Datapoint":        func(a *Assumptions) { a.Datapoint = "oldest" },
+		"ScaleInPace":      func(a *Assumptions) { a.ScaleInPace = "" },
+		"CooldownStart":    func(a *Assumptions) { a.CooldownStart = "" },
+		"CooldownBasis":    func(a *Assumptions) { a.CooldownBasis = "" },
+		"ScaleInCooldown":  func(a *Assumptions) { a.ScaleInCooldown = -1 },
+		"ScaleOutCooldown": func(a *Assumptions) { a.ScaleOutCooldown = -1 },
+	} {
+		a := DefaultAssumptions()
+		change(&a)
+		if err := a.Validate(); err == nil || !strings.HasPrefix(err.Error(), "assumption "+field) {
+			t.Errorf("%s: error %v", field, err)
+		}
+		if _, err := New(Config{Assumptions: a, Metrics: NewMemory(time.Minute, 1), NewID: ids()}); err == nil {
+			t.Errorf("%s: an engine was made", field)
+		}
+	}
+}
+
+func TestDecisionDoesNotAllocate(t *testing.T) {
+	w := newWorld(t, DefaultAssumptions(), Bounds{1, 10}, 4)
+	w.track(t, "backlog", 12, templateBacklog())
+	w.track(t, "rate", 48, templateRate())
+	w.arrivals = func(time.Duration) float64 { return 3 }
+	w.run(time.Hour)
+	if allocs := testing.AllocsPerRun(100, func() { w.engine.Evaluate(w.now(), w.capacity()) }); allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func TestPredefinedMetric(t *testing.T) {
+	queries, err := PredefinedMetric("ECSServiceAverageCPUUtilization", resource)
+	if err != nil || queries[0].Metric.Key() != "AWS/ECS/CPUUtilization{ClusterName=jobs,ServiceName=worker}Average" {
+		t.Errorf("%+v, %v", queries, err)
+	}
+	for _, bad := range [][2]string{{"ALBRequestCountPerTarget", resource}, {"ECSServiceAverageCPUUtilization", "table/x"}} {
+		if _, err := PredefinedMetric(bad[0], bad[1]); err == nil {
+			t.Errorf("%v: no error", bad)
+		}
+	}
+}

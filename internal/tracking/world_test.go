@@ -1,0 +1,224 @@
+package tracking
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// epoch is a full minute at which the tests begin.
+var epoch = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// ids returns a source of numbered identifiers.
+func ids() func() string {
+	n := 0
+	return func() string {
+		n++
+		return fmt.Sprintf("id-%d", n)
+	}
+}
+
+// fatal is what *testing.T, *testing.B and *rapid.T have in common.
+type fatal interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+const resource = "service/jobs/worker"
+
+// metric is a metric with one dimension.
+func metric(name string) Metric {
+	return Metric{Namespace: "Test", Name: name, Stat: "Average", Dimensions: []Dimension{{"QueueName", "jobs"}}}
+}
+
+// templateBacklog and templateRate are the metric math of this project's two policies: nothing is read out of a datapoint
+// before all that it needs is known, and a task count that is late is taken from before.
+func templateBacklog() []MetricQuery {
+	visible, inFlight, tasks := metric("Visible"), metric("InFlight"), metric("Tasks")
+	return []MetricQuery{
+		{ID: "visible", Metric: &visible},
+		{ID: "inFlight", Metric: &inFlight},
+		{ID: "reportedTasks", Metric: &tasks},
+		{ID: "tasks", Expression: "FILL(reportedTasks, REPEAT)"},
+		{
+			ID: "backlogPerTask", ReturnData: true,
+			Expression: "IF(visible >= 0 AND inFlight >= 0 AND tasks >= 0, (visible + inFlight) / IF(tasks > 1, tasks, 1))",
+		},
+	}
+}
+
+func templateRate() []MetricQuery {
+	sent, tasks := metric("Sent"), metric("Tasks")
+	return []MetricQuery{
+		{ID: "sent", Metric: &sent},
+		{ID: "reportedTasks", Metric: &tasks},
+		{ID: "tasks", Expression: "FILL(reportedTasks, REPEAT)"},
+		{ID: "ratePerTask", ReturnData: true, Expression: "IF(sent >= 0 AND tasks >= 0, sent / IF(tasks > 1, tasks, 1))"},
+	}
+}
+
+// world is a queue of jobs of one length and the tasks that work on it, moved on second by second, with an engine that
+// scales it. It is a model to show target tracking with, not a simulation of ECS: messages are a fluid.
+type world struct {
+	engine *Engine
+	store  *Memory
+	assume Assumptions
+	delays map[string]time.Duration // publication delay of a metric, by name; the default of the assumptions otherwise
+	lost   map[string]func(at time.Duration) bool
+
+	arrivals func(at time.Duration) float64 // messages a second
+	duration float64                        // seconds a message takes
+	startUp  time.Duration                  // of a task
+
+	elapsed  time.Duration
+	queue    float64
+	desired  int
+	started  []time.Duration // when each task began to start
+	sums     map[string]float64
+	samples  int
+	history  []sample
+	activity []Activity
+}
+
+// sample is the state at the end of a period.
+type sample struct {
+	at               time.Duration
+	desired, running int
+	queue            float64
+	sent             float64
+	alarms           []AlarmStatus
+}
+
+// newWorld returns a world in which `tasks` tasks run.
+func newWorld(t fatal, assume Assumptions, bounds Bounds, tasks int) *world {
+	t.Helper()
+	w := &world{
+		assume: assume, store: NewMemory(assume.Period, 64), duration: 5, startUp: 45 * time.Second, desired: tasks,
+		delays: map[string]time.Duration{}, lost: map[string]func(time.Duration) bool{}, sums: map[string]float64{},
+		arrivals: func(time.Duration) float64 { return 0 },
+	}
+	engine, err := New(Config{ResourceID: resource, Bounds: bounds, Assumptions: assume, Metrics: w.store, NewID: ids()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine = engine
+	for range tasks {
+		w.started = append(w.started, -time.Hour)
+	}
+	return w
+}
+
+// track puts a target tracking policy.
+func (w *world) track(t fatal, name string, target float64, queries []MetricQuery) {
+	t.Helper()
+	if err := w.engine.PutTargetTracking(w.now(), TargetTracking{Name: name, Target: target, Metrics: queries}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) now() time.Time { return epoch.Add(w.elapsed) }
+
+func (w *world) capacity() Capacity {
+	running := 0
+	for _, started := range w.started {
+		if w.elapsed-started >= w.startUp {
+			running++
+		}
+	}
+	return Capacity{Desired: w.desired, Running: running, Pending: len(w.started) - running}
+}
+
+// run moves the world on, evaluating once a period.
+func (w *world) run(d time.Duration) {
+	const tick = time.Second
+	for end := w.elapsed + d; w.elapsed < end; w.elapsed += tick {
+		if w.elapsed%w.assume.Period == 0 && w.elapsed > 0 {
+			w.publish()
+		}
+		if (w.elapsed-w.assume.EvaluationOffset)%w.assume.Period == 0 && w.elapsed > 0 {
+			w.apply(w.engine.Evaluate(w.now(), w.capacity()))
+		}
+		w.second(tick)
+	}
+}
+
+func (w *world) second(tick time.Duration) {
+	running := w.capacity().Running
+	sent := w.arrivals(w.elapsed) * tick.Seconds()
+	w.queue = max(0, w.queue+sent-float64(running)*tick.Seconds()/w.duration)
+	w.sums["Sent"] += sent
+	w.sums["InFlight"] += min(w.queue, float64(running))
+	w.sums["Visible"] += max(0, w.queue-float64(running))
+	w.sums["Tasks"] += float64(running)
+	w.samples++
+}
+
+// publish closes a period: Sent is a sum, the others are averages.
+func (w *world) publish() {
+	start := w.now().Add(-w.assume.Period)
+	for name, sum := range w.sums {
+		if lost := w.lost[name]; lost != nil && lost(w.elapsed) {
+			continue
+		}
+		delay, ok := w.delays[name]
+		if !ok {
+			delay = w.assume.PublicationDelay
+		}
+		if name != "Sent" {
+			sum /= float64(w.samples)
+		}
+		w.store.Put(metric(name).Key(), start, sum, w.now().Add(delay))
+	}
+	c := w.capacity()
+	w.history = append(w.history, sample{
+		at: w.elapsed, desired: c.Desired, running: c.Running, queue: w.queue, sent: w.sums["Sent"], alarms: w.engine.Alarms(),
+	})
+	clear(w.sums)
+	w.samples = 0
+}
+
+// apply does what ECS does: it starts tasks, or stops the newest.
+func (w *world) apply(d Decision) {
+	for _, a := range d.Activities {
+		known := false
+		for i := range w.activity {
+			if w.activity[i].ID == a.ID {
+				w.activity[i], known = a, true
+			}
+		}
+		if !known {
+			w.activity = append(w.activity, a)
+		}
+	}
+	w.desired = d.Desired
+	for len(w.started) < w.desired {
+		w.started = append(w.started, w.elapsed)
+	}
+	w.started = w.started[:w.desired]
+}
+
+// changes are the activities that changed the desired count.
+func (w *world) changes() []Activity {
+	var all []Activity
+	for _, a := range w.activity {
+		if a.NotScaled == nil && a.From != a.To {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// feed is a metric store that tests fill value by value: the datapoint i periods after epoch, readable at once.
+type feed struct{ *Memory }
+
+func newFeed(period time.Duration) feed { return feed{NewMemory(period, 128)} }
+
+// set puts values for consecutive periods from epoch on; NaN is skipped.
+func (f feed) set(name string, values ...float64) {
+	for i, v := range values {
+		start := epoch.Add(time.Duration(i) * f.period)
+		if !math.IsNaN(v) {
+			f.Put(metric(name).Key(), start, v, start.Add(f.period))
+		}
+	}
+}

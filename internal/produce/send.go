@@ -199,7 +199,7 @@ func (s *Sender) backoff(repetition int) time.Duration {
 	if s.Backoff != nil {
 		return s.Backoff(repetition)
 	}
-	longest := min(100*time.Millisecond<<(repetition-1), 5*time.Second)
+	longest := min(100*time.Millisecond<<min(repetition-1, 10), 5*time.Second)
 	return rand.N(longest) + time.Millisecond
 }
 

@@ -1,6 +1,7 @@
 package localcloud
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -63,8 +64,53 @@ func (c *Cloud) Environ() []string {
 			env = append(env, entry)
 		}
 	}
-	path := filepath.Dir(c.tools.Path("sam")) + string(os.PathListSeparator) + os.Getenv("PATH")
-	return append(append(env, "PATH="+path), c.ClientVariables()...)
+	path := append(c.toolFolders(), os.Getenv("PATH"))
+	return append(append(env, "PATH="+strings.Join(path, string(os.PathListSeparator))), c.ClientVariables()...)
+}
+
+// toolFolders are the folders of the tools for clients, those of our own first.
+func (c *Cloud) toolFolders() []string { return []string{c.bin(), filepath.Dir(c.tools.Path("sam"))} }
+
+func (c *Cloud) bin() string { return filepath.Join(c.config.Root, ".local", "bin") }
+
+// Tool is the path of a pinned tool: sam, aws, cfn-lint, python.
+func (c *Cloud) Tool(name string) string {
+	if name == "aws" {
+		return filepath.Join(c.bin(), name)
+	}
+	return c.tools.Path(name)
+}
+
+// writeTools makes the tools of our own: aws, because version 1 of the AWS CLI sends SQS calls to AWS unless the
+// endpoint is an argument.
+func (c *Cloud) writeTools() error {
+	script := "#!/bin/sh\n" +
+		"# The pinned AWS CLI, which takes the endpoint of some services only as an argument.\n" +
+		"exec '" + c.tools.Path("aws") + "' ${AWS_ENDPOINT_URL:+--endpoint-url \"$AWS_ENDPOINT_URL\"} \"$@\"\n"
+	if err := os.MkdirAll(c.bin(), 0o755); err != nil {
+		return fmt.Errorf("make the folder of tools: %w", err)
+	}
+	return writeExecutable(filepath.Join(c.bin(), "aws"), script)
+}
+
+// writeExecutable replaces a file at once, because another engine may be starting it.
+func writeExecutable(path, text string) error {
+	if old, err := os.ReadFile(path); err == nil && string(old) == text {
+		return nil
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = file.WriteString(text)
+	err = errors.Join(err, file.Chmod(0o755), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
 // WriteEnvironment writes ClientVariables and the PATH of the pinned tools as lines for a shell (export NAME='value'),
@@ -75,7 +121,7 @@ func (c *Cloud) WriteEnvironment(path string) error {
 		name, value, _ := strings.Cut(entry, "=")
 		fmt.Fprintf(&text, "export %s='%s'\n", name, value)
 	}
-	fmt.Fprintf(&text, "export PATH='%s':\"$PATH\"\n", filepath.Dir(c.tools.Path("sam")))
+	fmt.Fprintf(&text, "export PATH='%s':\"$PATH\"\n", strings.Join(c.toolFolders(), ":"))
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("write the environment of the running engine: %w", err)
 	}

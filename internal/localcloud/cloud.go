@@ -130,6 +130,9 @@ func Start(ctx context.Context, config Config) (_ *Cloud, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.writeTools(); err != nil {
+		return nil, err
+	}
 	c.dir, err = makeRunDir(local)
 	if err != nil {
 		return nil, err
@@ -198,9 +201,6 @@ func (c *Cloud) Err() error { return c.emulator.Err() }
 
 // Dir is the folder of this run: logs of the emulator and of the tasks.
 func (c *Cloud) Dir() string { return c.dir }
-
-// Tool is the path of a pinned tool: sam, aws, cfn-lint, python.
-func (c *Cloud) Tool(name string) string { return c.tools.Path(name) }
 
 // atClose registers what Close does; the last registered is done first.
 func (c *Cloud) atClose(f func()) {

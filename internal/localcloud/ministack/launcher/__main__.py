@@ -35,6 +35,8 @@ def main():
 
     go = bridge.GoProcess(settings["goAddress"], settings["token"])
     latency.reduce()
+    iam_questions.count_as_tls()
+    iam_questions.check_batches_as_entries()
     events.scale_schedules(settings["speed"])
     ecs_tasks.install(go)
     resource_types.install(go, settings["resourceTypes"])

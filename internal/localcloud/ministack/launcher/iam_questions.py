@@ -8,6 +8,35 @@ import uuid
 import bridge
 
 
+def count_as_tls():
+    """Lets every request count as sent over TLS (aws:SecureTransport), which on AWS it would be: policies that demand it
+    are right, and this machine's loopback has no certificate."""
+    from ministack import app
+
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
+
+
+# SQS checks a batch as its entries; there are no actions for batches.
+_CHECKED_AS = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+
+
+def check_batches_as_entries():
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_iam_action
+
+    def extracted(*args, **kwargs):
+        action = extract(*args, **kwargs)
+        return _CHECKED_AS.get(action, action)
+
+    iam_actions.extract_iam_action = extracted
+
+
 def identify(request):
     """The principal of an access key: {"arn", "root"}, or {"code", "message"} of AWS's refusal."""
     from ministack.core.iam_evaluator import CredentialResolutionError, resolve_credential

@@ -59,7 +59,7 @@ func addAlarms(s *stack) {
 		metrics:     []metric{running()},
 		comparison:  atLeast, threshold: cfn.Ref("MaxTasks"), periods: 15, datapoints: 15, condition: "CanScale",
 	})
-	for _, name := range []string{produce, retune} {
+	for _, name := range []string{produceMachine, retuneMachine} {
 		notify(name+"FailedAlarm", alarm{
 			description: "An execution of the state machine " + name + " failed or took too long.",
 			metrics: []metric{

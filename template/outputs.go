@@ -18,8 +18,8 @@ func addOutputs(s *stack) {
 	s.output("RatePolicyArn", "Scaling policy that tracks the messages sent per task", cfn.Ref("RateScalingPolicy"))
 	s.output("AcceptableDelaySeconds", "Longest time that a message may wait", cfn.Ref("AcceptableDelaySeconds"))
 
-	s.output("ProduceStateMachineArn", "State machine that sends a test load", cfn.Ref(machineID(produce)))
-	s.output("RetuneStateMachineArn", "State machine that moves the targets", cfn.Ref(machineID(retune)))
+	s.output("ProduceStateMachineArn", "State machine that sends a test load", cfn.Ref(machineID(produceMachine)))
+	s.output("RetuneStateMachineArn", "State machine that moves the targets", cfn.Ref(machineID(retuneMachine)))
 	for _, name := range []string{
 		"ProducePlan", "ProduceSend", "ProduceReport",
 		"RetuneMeasure", "RetuneDecide", "RetuneApply", "RetunePublish", initialTargets,

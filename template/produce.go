@@ -5,7 +5,7 @@ import (
 	"github.com/awslabs/goformation/v7/cloudformation/events"
 )
 
-const produce = "Produce"
+const produceMachine = "Produce"
 
 // addProduce makes the machine that sends a test load, and the rule that starts
 // it each minute once somebody enables it.
@@ -27,20 +27,20 @@ func addProduce(s *stack) {
 		timeout: 10, logGroup: "ProduceLogGroup",
 	})
 	s.machine(machine{
-		name: produce, definition: "statemachines/produce.asl.json",
+		name: produceMachine, definition: "statemachines/produce.asl.json",
 		logGroup: "/aws/vendedlogs/states/${AWS::StackName}-produce",
 		functions: map[string]string{
 			"PlanFunctionArn": "ProducePlan", "SendFunctionArn": "ProduceSend", "ReportFunctionArn": "ProduceReport",
 		},
 	})
-	s.resource("TestMessageProducerRuleRole", starter(eventsService, produce))
+	s.resource("TestMessageProducerRuleRole", starter(eventsService, produceMachine))
 	s.resource("TestMessageProducerRule", &events.Rule{
 		Name:               new(cfn.Sub("${AWS::StackName}-SQSTestMessageProducer")),
 		Description:        new("Sends test messages each minute, while it is enabled"),
 		ScheduleExpression: new("rate(1 minute)"),
 		State:              new("DISABLED"),
 		Targets: []events.Rule_Target{{
-			Id: "produce", Arn: cfn.Ref(machineID(produce)),
+			Id: "produce", Arn: cfn.Ref(machineID(produceMachine)),
 			RoleArn: new(cfn.GetAtt("TestMessageProducerRuleRole", "Arn")),
 			Input:   new(cfn.Sub(`{"messages":50,"durationSeconds":${InitialProcessingSeconds}}`)),
 			// A minute that was missed is not made up for.

@@ -6,7 +6,7 @@ import (
 	"github.com/awslabs/goformation/v7/cloudformation/scheduler"
 )
 
-const retune = "Retune"
+const retuneMachine = "Retune"
 
 // addRetune makes the machine that measures the processing duration and moves
 // both targets to it, and what starts it: a schedule and a change of the stack.
@@ -15,7 +15,7 @@ func addRetune(s *stack) {
 	s.logGroup("RetuneLogGroup", "/${AWS::StackName}/retune")
 	addRetuneFunctions(s)
 	s.machine(machine{
-		name: retune, definition: "statemachines/retune.asl.json",
+		name: retuneMachine, definition: "statemachines/retune.asl.json",
 		logGroup: "/aws/vendedlogs/states/${AWS::StackName}-retune",
 		functions: map[string]string{
 			"MeasureFunctionArn": "RetuneMeasure", "DecideFunctionArn": "RetuneDecide",
@@ -23,14 +23,14 @@ func addRetune(s *stack) {
 		},
 	})
 
-	s.resource("RetuneTimerRole", starter(schedulerService, retune))
+	s.resource("RetuneTimerRole", starter(schedulerService, retuneMachine))
 	s.resource("RetuneTimer", &scheduler.Schedule{
 		Description:        new("Starts a retune every so often"),
 		ScheduleExpression: cfn.Ref("RetuneSchedule"),
 		State:              new(cfn.Ref("RetuneState")),
 		FlexibleTimeWindow: &scheduler.Schedule_FlexibleTimeWindow{Mode: "OFF"},
 		Target: &scheduler.Schedule_Target{
-			Arn: cfn.Ref(machineID(retune)), RoleArn: cfn.GetAtt("RetuneTimerRole", "Arn"),
+			Arn: cfn.Ref(machineID(retuneMachine)), RoleArn: cfn.GetAtt("RetuneTimerRole", "Arn"),
 			Input: new(`{"reason":"schedule"}`),
 			// One that is still not started after ten minutes can wait for the next.
 			RetryPolicy: &scheduler.Schedule_RetryPolicy{
@@ -38,7 +38,7 @@ func addRetune(s *stack) {
 			},
 		},
 	})
-	s.resource("StackUpdateRuleRole", starter(eventsService, retune))
+	s.resource("StackUpdateRuleRole", starter(eventsService, retuneMachine))
 	s.resource("StackUpdateRule", &events.Rule{
 		Description: new("Starts a retune when an update of this stack has ended, well or rolled back"),
 		State:       new(cfn.Ref("RetuneState")),
@@ -51,7 +51,7 @@ func addRetune(s *stack) {
 			},
 		},
 		Targets: []events.Rule_Target{{
-			Id: "retune", Arn: cfn.Ref(machineID(retune)),
+			Id: "retune", Arn: cfn.Ref(machineID(retuneMachine)),
 			RoleArn:     new(cfn.GetAtt("StackUpdateRuleRole", "Arn")),
 			Input:       new(`{"reason":"stack update"}`),
 			RetryPolicy: &events.Rule_RetryPolicy{MaximumEventAgeInSeconds: new(3600), MaximumRetryAttempts: new(10)},

@@ -50,14 +50,14 @@ func addInitialTargets(s *stack) {
 			"ClusterName":             clusterName(),
 			"ServiceName":             serviceName(),
 			"MinTasks":                cfn.Ref("MinTasks"),
-			"PolicyDigest":            policyDigest(),
+			"PolicyDigest":            policyDigest(trackingPolicies()),
 		}})
 }
 
 // policyDigest changes when the text of a tracking policy does.
-func policyDigest() string {
+func policyDigest(policies []trackingPolicy) string {
 	hash := sha256.New()
-	for _, p := range trackingPolicies() {
+	for _, p := range policies {
 		raw, err := json.Marshal(p.resource())
 		if err != nil {
 			panic(err) // render would fail on the same resource

@@ -42,10 +42,12 @@ func addScaling(s *stack) {
 	}))
 	s.resource("FromZeroAlarm", alarm{
 		description: "Messages are visible and no task runs: the step policy starts one.",
-		// Without tasks their number is not published. That it is late for two
-		// periods, and a task too many is started, does no harm.
+		// A count that is late is the newest known; one that was never published
+		// is none. Messages that are not counted yet are no datapoint, which the
+		// alarm waits for.
 		metrics: []metric{visible(), running(),
-			{id: "waiting", expression: "IF(visible > 0 AND FILL(running, 0) < 1, 1, 0)", label: "Waiting for a first task"}},
+			{id: "waiting", label: "Waiting for a first task",
+				expression: "IF(visible > 0, IF(FILL(FILL(running, REPEAT), 0) < 1, 1, 0), 0)"}},
 		comparison: atLeast, threshold: 1, periods: 2, datapoints: 2,
 		actions: []string{cfn.Ref("FromZeroScalingPolicy")}, condition: scaleFromZero,
 	}.resource())

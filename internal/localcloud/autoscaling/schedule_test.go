@@ -86,7 +86,7 @@ func TestScheduledActionsMoveTheBounds(t *testing.T) {
 		w.start(t, func(time.Duration) float64 { return 0 })
 		at := func(d time.Duration) string { return "at(" + time.Now().UTC().Add(d).Format("2006-01-02T15:04:05") + ")" }
 		w.schedule(t, "up", at(5*time.Minute), aws.Int32(4), aws.Int32(9))
-		w.schedule(t, "late", at(time.Hour), nil, aws.Int32(1))
+		w.schedule(t, "late", at(time.Hour), aws.Int32(1), aws.Int32(1))
 		w.schedule(t, "up", at(10*time.Minute), nil, nil) // re-armed: the capacities stay
 		time.Sleep(9 * time.Minute)
 		if got := w.ecs.counts(); len(got) != 0 {

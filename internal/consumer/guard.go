@@ -43,6 +43,8 @@ type guard struct {
 	ending    bool      // the gate is closed until nothing is in hand
 	began     time.Time // of the spell; zero: none
 	needed    time.Time // when there was long work last
+	doubt     bool      // the last call failed; it may have had its effect, or may have it yet
+	dropped   bool      // switched off since it was last switched on, or at least tried
 	renewAt   time.Time
 	retryAt   time.Time     // no call to switch it on before
 	patience  time.Time     // until then messages wait for protection; zero: not decided in this spell
@@ -211,11 +213,15 @@ func (g *guard) decide(now time.Time) (step, time.Time) {
 	if g.on {
 		soonest(g.renewAt)
 	}
-	if g.began.IsZero() || g.ending {
+	if g.ending {
 		return stepNothing, later
 	}
 	used, idle := g.began.Add(g.spell-grace), g.needed.Add(g.idleTime())
 	switch {
+	case g.began.IsZero() && g.doubt && !g.dropped && !long:
+		return stepDrop, later
+	case g.began.IsZero():
+		return stepNothing, later
 	case !now.Before(used):
 		return stepEnd, later
 	case long:
@@ -274,9 +280,13 @@ func (g *guard) idle(ctx context.Context, until time.Time) {
 // protect switches protection on, or renews it.
 func (g *guard) protect(ctx context.Context) {
 	asked := time.Now()
+	g.mu.Lock()
+	before := g.doubt
+	g.mu.Unlock()
 	err := g.call(ctx, true)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.dropped = false
 	if err != nil {
 		g.on = false
 		g.retryAt = time.Now().Add(min(protectionRetry, g.spell/20))
@@ -286,6 +296,9 @@ func (g *guard) protect(ctx context.Context) {
 		}
 		g.on = true
 		g.renewAt = asked.Add(g.expiry() / 2)
+		if before { // the earlier call may come in late
+			g.renewAt = asked.Add(reassertAfter)
+		}
 		g.needed = time.Now()
 	}
 	close(g.changed)
@@ -300,6 +313,9 @@ func (g *guard) drop(ctx context.Context) error {
 			break
 		}
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.dropped = true // or, after a few attempts in vain, left to expire
 	return err
 }
 
@@ -320,9 +336,13 @@ func (g *guard) call(ctx context.Context, on bool) error {
 	defer cancel()
 	err := g.agent.Protect(ctx, on, g.expiry())
 	kind := "failed"
-	if errors.Is(err, ErrBlocked) {
+	blocked := errors.Is(err, ErrBlocked)
+	if blocked {
 		kind = "blocked"
 	}
+	g.mu.Lock()
+	g.doubt = err != nil && !blocked
+	g.mu.Unlock()
 	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.news.tellKind(kind, err)
 	}

@@ -21,7 +21,7 @@ const healthTimeout = 2 * time.Second
 // pulse shows whether the pollers turn: each says when it begins to receive, and when it has.
 type pulse struct {
 	mu    sync.Mutex
-	alive int                // pollers that run
+	alive int               // pollers that run
 	since map[int]time.Time // receives under way, by poller
 }
 

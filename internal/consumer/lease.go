@@ -14,9 +14,9 @@ import (
 
 // When a lease is extended, as parts of the visibility timeout.
 const (
-	renewAfter   = 2.0 / 3      // of the lease is over: a third is left to try again
-	renewJitter  = 1.0 / 15     // at most that much sooner, so that tasks that started together drift apart
-	renewWindow  = 1.0 / 4      // what falls due within it is extended along with the first
+	renewAfter   = 2.0 / 3         // of the lease is over: a third is left to try again
+	renewJitter  = 1.0 / 15        // at most that much sooner, so that tasks that started together drift apart
+	renewWindow  = 1.0 / 4         // what falls due within it is extended along with the first
 	renewGap     = time.Second / 4 // between attempts at least
 	visibleLimit = maxVisibility - 2*time.Second
 )

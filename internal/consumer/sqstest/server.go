@@ -1,0 +1,308 @@
+package sqstest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+	"github.com/fxamacker/cbor/v2"
+)
+
+// A Server serves a Service over HTTP as AWS does, and takes what a worker has to tell CloudWatch, Step Functions and
+// the ECS agent. Its URL is the endpoint of all of them.
+type Server struct {
+	*httptest.Server
+	SQS *Service
+
+	mu          sync.Mutex
+	metrics     []Datum
+	metricCalls int
+	answers     []Answer
+	protections []Protection
+	// Protect decides on requests for protection: the reason of a failure, or blank.
+	Protect func(Protection) string
+	// MetricsDown makes CloudWatch fail.
+	MetricsDown bool
+}
+
+// A Datum is one of PutMetricData.
+type Datum struct {
+	Name           string
+	Dimensions     map[string]string
+	Timestamp      time.Time
+	Unit           string
+	Values, Counts []float64
+}
+
+// Samples returns the datum's SampleCount and Sum.
+func (d Datum) Samples() (count, sum float64) {
+	for i, n := range d.Counts {
+		count += n
+		sum += n * d.Values[i]
+	}
+	return count, sum
+}
+
+// An Answer is what a task token was answered with.
+type Answer struct {
+	Action string // SendTaskSuccess or SendTaskFailure
+	Token  string `json:"taskToken"`
+	Output string `json:"output"`
+	Error  string `json:"error"`
+	Cause  string `json:"cause"`
+}
+
+// A Protection is a request to the ECS agent.
+type Protection struct {
+	At      time.Time
+	Enabled bool `json:"ProtectionEnabled"`
+	Minutes int  `json:"ExpiresInMinutes"`
+}
+
+// Serve starts a server with queues of these names; their URLs are those of [Server.URL] and [Server.Queue].
+func Serve(names ...string) *Server {
+	s := &Server{SQS: New()}
+	s.Server = httptest.NewServer(s)
+	for _, name := range names {
+		s.SQS.queues[s.Queue(name)] = newQueue(s.Queue(name))
+	}
+	return s
+}
+
+// Queue returns the URL of a queue.
+func (s *Server) Queue(name string) string { return s.URL + "/000000000000/" + name }
+
+// AgentURI and MetadataURI are what ECS would put in the environment.
+func (s *Server) AgentURI() string    { return s.URL + "/agent" }
+func (s *Server) MetadataURI() string { return s.URL + "/metadata" }
+
+// Metrics returns what was published so far, and in how many calls.
+func (s *Server) Metrics() (data []Datum, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Datum(nil), s.metrics...), s.metricCalls
+}
+
+// Answers returns the answers to task tokens so far.
+func (s *Server) Answers() []Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Answer(nil), s.answers...)
+}
+
+// Protections returns the requests for protection so far.
+func (s *Server) Protections() []Protection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Protection(nil), s.protections...)
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	service, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch {
+	case service == "AmazonSQS":
+		s.serveSQS(w, r, action, body)
+	case service == "AWSStepFunctions":
+		s.serveAnswer(w, action, body)
+	case strings.HasSuffix(r.URL.Path, "/operation/PutMetricData"):
+		s.serveMetrics(w, body)
+	case strings.HasSuffix(r.URL.Path, "/task-protection/v1/state"):
+		s.serveProtection(w, body)
+	case strings.HasPrefix(r.URL.Path, "/metadata"):
+		_, _ = io.WriteString(w, `{"Image":"registry/worker@sha256:d1","ImageID":"sha256:c0",`+
+			`"Labels":{"com.amazonaws.ecs.task-arn":"arn:aws:ecs:eu-west-1:000000000000:task/cluster/0123abc"}}`)
+	default:
+		http.Error(w, "sqstest does not know "+r.Method+" "+r.URL.Path+" "+action, http.StatusNotImplemented)
+	}
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	var in io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		in = unzipped
+	}
+	var body bytes.Buffer
+	_, err := body.ReadFrom(in)
+	return body.Bytes(), err
+}
+
+func (s *Server) serveSQS(w http.ResponseWriter, r *http.Request, action string, body []byte) {
+	var answer any
+	var err error
+	switch action {
+	case "ReceiveMessage":
+		answer, err = call(body, func(in *sqs.ReceiveMessageInput) (any, error) {
+			out, err := s.SQS.ReceiveMessage(r.Context(), in)
+			return received(out), err
+		})
+	case "DeleteMessageBatch":
+		answer, err = call(body, func(in *sqs.DeleteMessageBatchInput) (any, error) {
+			out, err := s.SQS.DeleteMessageBatch(r.Context(), in)
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"Successful": out.Successful, "Failed": out.Failed}, nil
+		})
+	case "ChangeMessageVisibilityBatch":
+		answer, err = call(body, func(in *sqs.ChangeMessageVisibilityBatchInput) (any, error) {
+			out, err := s.SQS.ChangeMessageVisibilityBatch(r.Context(), in)
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"Successful": out.Successful, "Failed": out.Failed}, nil
+		})
+	case "SendMessage":
+		answer, err = call(body, func(in *sqs.SendMessageInput) (any, error) {
+			out, err := s.SQS.SendMessage(r.Context(), in)
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"MessageId": out.MessageId, "MD5OfMessageBody": digest(aws.ToString(in.MessageBody))}, nil
+		})
+	default:
+		err = apiError("InvalidAction", action)
+	}
+	s.reply(w, answer, err)
+}
+
+// call decodes a request and makes the call. The SDK's input types have no JSON tags; they need none, because the
+// protocol's names are those of their fields.
+func call[In any](body []byte, do func(*In) (any, error)) (any, error) {
+	in := new(In)
+	if err := json.Unmarshal(body, in); err != nil {
+		return nil, apiError("SerializationException", err.Error())
+	}
+	return do(in)
+}
+
+func received(out *sqs.ReceiveMessageOutput) any {
+	type message struct {
+		MessageId, ReceiptHandle, Body *string
+		MD5OfBody                      string
+		Attributes                     map[string]string
+		MessageAttributes              map[string]types.MessageAttributeValue `json:",omitempty"`
+	}
+	if out == nil || len(out.Messages) == 0 {
+		return struct{}{}
+	}
+	messages := make([]message, len(out.Messages))
+	for i, m := range out.Messages {
+		messages[i] = message{m.MessageId, m.ReceiptHandle, m.Body, digest(*m.Body), m.Attributes, m.MessageAttributes}
+	}
+	return map[string]any{"Messages": messages}
+}
+
+func digest(s string) string {
+	sum := md5.Sum([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *Server) reply(w http.ResponseWriter, answer any, err error) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	var fault *smithy.GenericAPIError
+	switch {
+	case errors.Is(err, errCut):
+		panic(http.ErrAbortHandler) // breaks the connection
+	case errors.As(err, &fault):
+		status := http.StatusInternalServerError
+		if fault.Code != "InternalError" {
+			status = http.StatusBadRequest
+		}
+		w.WriteHeader(status)
+		answer = map[string]string{"__type": "com.amazonaws.sqs#" + fault.Code, "message": fault.Message}
+	case err != nil:
+		return // the client has gone
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(text)
+}
+
+func (s *Server) serveAnswer(w http.ResponseWriter, action string, body []byte) {
+	a := Answer{Action: action}
+	if err := json.Unmarshal(body, &a); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	s.answers = append(s.answers, a)
+	s.mu.Unlock()
+	s.reply(w, struct{}{}, nil)
+}
+
+func (s *Server) serveProtection(w http.ResponseWriter, body []byte) {
+	p := Protection{At: time.Now()}
+	if err := json.Unmarshal(body, &p); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	s.protections = append(s.protections, p)
+	decide := s.Protect
+	s.mu.Unlock()
+	if decide != nil {
+		if reason := decide(p); reason != "" {
+			s.reply(w, map[string]any{"failure": map[string]string{"Reason": reason, "Detail": "test"}}, nil)
+			return
+		}
+	}
+	s.reply(w, map[string]any{"protection": p}, nil)
+}
+
+// serveMetrics takes a PutMetricData in the Smithy RPC v2 CBOR protocol.
+func (s *Server) serveMetrics(w http.ResponseWriter, body []byte) {
+	var in struct {
+		MetricData []struct {
+			MetricName string
+			Dimensions []struct{ Name, Value string }
+			Timestamp  time.Time
+			Unit       string
+			Values     []float64
+			Counts     []float64
+		}
+	}
+	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	w.Header().Set("Content-Type", "application/cbor")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metricCalls++
+	if err := cbor.Unmarshal(body, &in); err != nil || s.MetricsDown {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte{0xa0}) // {}
+		return
+	}
+	for _, d := range in.MetricData {
+		datum := Datum{Name: d.MetricName, Dimensions: make(map[string]string), Timestamp: d.Timestamp, Unit: d.Unit,
+			Values: d.Values, Counts: d.Counts}
+		for _, dimension := range d.Dimensions {
+			datum.Dimensions[dimension.Name] = dimension.Value
+		}
+		s.metrics = append(s.metrics, datum)
+	}
+	_, _ = w.Write([]byte{0xa0})
+}

@@ -127,5 +127,5 @@ func ExampleRails_Propose_noSamples() {
 	fmt.Println(proposal.Bounds[0].Words)
 	// Output:
 	// false {13 9.6}
-	// 0 samples are fewer than the minimum of 30: both targets are kept
+	// 0 samples are fewer than the minimum of 30
 }

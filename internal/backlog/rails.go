@@ -59,6 +59,9 @@ type Bound struct {
 
 // Proposal is the outcome of Propose.
 type Proposal struct {
+	// Processing is the duration that the proposal is made for: the mean, in its possible range; zero if there is no
+	// usable reading.
+	Processing time.Duration
 	// Wanted is what the arithmetic alone asks for; zero if there is no usable reading.
 	Wanted Targets
 	// Targets are the ones to apply; the current ones if Change is false.
@@ -94,13 +97,13 @@ func (r Rails) Propose(p Promise, current Targets, reading Reading) (Proposal, e
 	}
 	proposal := Proposal{Targets: current}
 	if !r.Enough(reading.Samples) {
-		proposal.bound(TooFewSamples, "%d samples are fewer than the minimum of %d: both targets are kept",
+		proposal.bound(TooFewSamples, "%d samples are fewer than the minimum of %d",
 			reading.Samples, r.MinimumSamples)
 		return proposal, nil
 	}
 	if reading.Mean <= 0 {
-		proposal.bound(NoDuration, "a mean processing duration of %v is no measurement: both targets are kept; "+
-			"look at what the worker publishes", reading.Mean)
+		proposal.bound(NoDuration, "a mean processing duration of %v is no measurement; look at what the worker "+
+			"publishes", reading.Mean)
 		return proposal, nil
 	}
 	mean := min(max(reading.Mean, ShortestProcessing), LongestProcessing)
@@ -111,7 +114,7 @@ func (r Rails) Propose(p Promise, current Targets, reading Reading) (Proposal, e
 	if err != nil {
 		return Proposal{}, err
 	}
-	proposal.Wanted = wanted.Rounded()
+	proposal.Processing, proposal.Wanted = mean, wanted.Rounded()
 	next := Targets{
 		Backlog: r.limit(&proposal, "backlog", current.Backlog, proposal.Wanted.Backlog),
 		Rate:    r.limit(&proposal, "rate", current.Rate, proposal.Wanted.Rate),
@@ -122,7 +125,7 @@ func (r Rails) Propose(p Promise, current Targets, reading Reading) (Proposal, e
 		next.Backlog = least
 	}
 	if r.within(current.Backlog, next.Backlog) && r.within(current.Rate, next.Rate) {
-		proposal.bound(WithinDeadBand, "both targets would change by at most %g %%: they are kept", r.DeadBand*100)
+		proposal.bound(WithinDeadBand, "both targets would change by at most %g %%", r.DeadBand*100)
 		return proposal, nil
 	}
 	proposal.Targets, proposal.Change = next, true

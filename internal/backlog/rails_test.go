@@ -27,7 +27,7 @@ func TestPropose(t *testing.T) {
 		},
 		"no samples": {
 			made, Reading{}, made, false, []Rail{TooFewSamples},
-			"0 samples are fewer than the minimum of 30: both targets are kept",
+			"0 samples are fewer than the minimum of 30",
 		},
 		"one sample too few": {made, Reading{29, time.Second}, made, false, []Rail{TooFewSamples}, "29 samples"},
 		"just enough":        {made, Reading{30, 4 * time.Second}, Targets{Backlog: 16, Rate: 12}, true, nil, ""},
@@ -60,7 +60,7 @@ func TestPropose(t *testing.T) {
 		},
 		"dead band": {
 			made, Reading{1000, 4900 * time.Millisecond}, made, false, []Rail{WithinDeadBand},
-			"both targets would change by at most 5 %: they are kept",
+			"both targets would change by at most 5 %",
 		},
 		"one target beyond the dead band moves both": {
 			Targets{Backlog: 13, Rate: 8}, Reading{1000, 5 * time.Second}, Targets{Backlog: 13, Rate: 9.6}, true, nil, "",

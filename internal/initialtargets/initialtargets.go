@@ -134,7 +134,7 @@ func parse(given map[string]any) (promise backlog.Promise, initial time.Duration
 		AcceptableDelay: in.seconds(properties.delay),
 		Headroom:        in.number(properties.headroom),
 		Utilization:     in.number(properties.utilization),
-		Concurrency:     int(in.number(properties.concurrency)),
+		Concurrency:     in.whole(properties.concurrency),
 		Period:          in.seconds(properties.period),
 	}
 	if err := errors.Join(in.problems...); err != nil {
@@ -161,6 +161,16 @@ func (r *reader) number(property string) float64 {
 		return 0
 	}
 	return value
+}
+
+func (r *reader) whole(property string) int {
+	value := r.number(property)
+	if value != math.Trunc(value) || math.Abs(value) > math.MaxInt32 {
+		r.problems = append(r.problems, fmt.Errorf("the property %s is %q; it must be a whole number", property,
+			fmt.Sprint(r.given[property])))
+		return 0
+	}
+	return int(value)
 }
 
 func (r *reader) seconds(property string) time.Duration {

@@ -114,7 +114,7 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 	applied := Applied{
 		Before: Targets{Backlog: target(backlogPolicy), Rate: target(ratePolicy)}, After: request.Targets,
 	}
-	applied.Summary = fmt.Sprintf("%s: %g -> %g; %s: %g -> %g", a.Policies.Backlog, applied.Before.Backlog,
+	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, applied.Before.Backlog,
 		applied.After.Backlog, a.Policies.Rate, applied.Before.Rate, applied.After.Rate)
 	return applied, nil
 }

@@ -21,8 +21,8 @@ type Decision struct {
 	Summary       string   `json:"summary"`
 	WorthChanging bool     `json:"worthChanging"`
 	Outcome       string   `json:"outcome"` // "change", or in a few words why the targets are kept
-	Why           []string `json:"why"` // each bound that acted, in words; empty if none did
-	// ProcessingSeconds is the duration that Targets are made for.
+	Why           []string `json:"why"`     // each bound that acted, in words; empty if none did
+	// ProcessingSeconds is the duration that Wanted is made for; 0 if nothing usable was measured.
 	ProcessingSeconds float64 `json:"processingSeconds"`
 	Current           Targets `json:"current"`
 	Wanted            Targets `json:"wanted"`  // what the arithmetic alone asks for
@@ -46,7 +46,7 @@ func Decide(promise backlog.Promise, m Measurement) (Decision, error) {
 	}
 	decision := Decision{
 		WorthChanging: proposal.Change, Outcome: outcomeChange, Why: []string{},
-		ProcessingSeconds: m.ProcessingSeconds,
+		ProcessingSeconds: proposal.Processing.Seconds(),
 		Current:           m.Current, Wanted: Targets(proposal.Wanted), Targets: Targets(proposal.Targets),
 		Promise: PromiseOf(promise),
 	}
@@ -58,7 +58,7 @@ func Decide(promise backlog.Promise, m Measurement) (Decision, error) {
 	}
 	if until, held := m.held(); held && proposal.Change {
 		decision.WorthChanging, decision.Outcome, decision.Targets = false, outcomeHeld, m.Current
-		decision.Why = append(decision.Why, fmt.Sprintf("the targets are held until %s: both are kept",
+		decision.Why = append(decision.Why, fmt.Sprintf("the targets are held until %s",
 			until.Format(time.RFC3339)))
 	}
 	decision.Summary = decision.summary()
@@ -81,8 +81,9 @@ func (m Measurement) held() (until time.Time, held bool) {
 
 func (d Decision) summary() string {
 	if !d.WorthChanging {
-		return fmt.Sprintf("keep the backlog target %g and the rate target %g", d.Current.Backlog, d.Current.Rate)
+		return fmt.Sprintf("kept at %g messages per task and %g messages per period and task: %s",
+			d.Current.Backlog, d.Current.Rate, d.Why[len(d.Why)-1])
 	}
-	return fmt.Sprintf("backlog target %g -> %g messages per task, rate target %g -> %g messages per period and task, "+
+	return fmt.Sprintf("from %g to %g messages per task, and from %g to %g messages per period and task, "+
 		"for %.4g s a message", d.Current.Backlog, d.Targets.Backlog, d.Current.Rate, d.Targets.Rate, d.ProcessingSeconds)
 }

@@ -56,19 +56,19 @@ func (m Measurer) Measure(ctx context.Context, request MeasureRequest) (Measurem
 	return out, nil
 }
 
-// window ends now and begins and ends on whole periods, as CloudWatch's datapoints do.
+// window reaches from that many minutes ago to now, widened to whole periods, as CloudWatch's datapoints are.
 func (m Measurer) window(minutes float64) Window {
-	now := time.Now
+	clock := time.Now
 	if m.Now != nil {
-		now = m.Now
+		clock = m.Now
 	}
-	length := seconds(minutes * 60)
+	now, length := clock().UTC(), seconds(minutes*60)
 	period := readablePeriod(length, m.MetricPeriod)
-	to := now().UTC()
-	if whole := to.Truncate(period); whole != to {
-		to = whole.Add(period)
+	to := now.Truncate(period)
+	if to.Before(now) {
+		to = to.Add(period)
 	}
-	return Window{From: to.Add(-length).Truncate(period), To: to, PeriodSeconds: int(period / time.Second)}
+	return Window{From: now.Add(-length).Truncate(period), To: to, PeriodSeconds: int(period / time.Second)}
 }
 
 // readablePeriod is the shortest period, not below that of the metrics, that CloudWatch answers for all of a window: 1,

@@ -1,0 +1,223 @@
+package retune
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+)
+
+var wanted = Targets{Backlog: 16, Rate: 12}
+
+func apply(t *testing.T, scaling *fakeScaling) (Applied, error) {
+	t.Helper()
+	return Applier{Scaling: scaling, Policies: names}.Apply(t.Context(), ApplyRequest{Targets: wanted})
+}
+
+// TestDefect1OnlyTheTargetChanges: the blueprint re-typed the metric specification, with another service's name in it.
+func TestDefect1OnlyTheTargetChanges(t *testing.T) {
+	scaling := &fakeScaling{policies: bothPolicies()}
+	got, err := apply(t, scaling)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, before := range bothPolicies() {
+		after := scaling.policies[i]
+		after.TargetTrackingScalingPolicyConfiguration.TargetValue =
+			before.TargetTrackingScalingPolicyConfiguration.TargetValue
+		if !reflect.DeepEqual(before, after) {
+			t.Errorf("more than the target of %s changed:\n%+v\n%+v", aws.ToString(before.PolicyName), before, after)
+		}
+		write := scaling.writes[i]
+		if write.PolicyType != aastypes.PolicyTypeTargetTrackingScaling || aws.ToString(write.ResourceId) != resource ||
+			write.ServiceNamespace != aastypes.ServiceNamespaceEcs ||
+			write.ScalableDimension != aastypes.ScalableDimensionECSServiceDesiredCount {
+			t.Errorf("wrote %+v", write)
+		}
+	}
+	want := Applied{
+		Summary: "orders-backlog from 13 to 16, orders-rate from 9.6 to 12",
+		Before:  Targets{Backlog: 13, Rate: 9.6}, After: wanted,
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestDefect5NoOtherPolicyIsTouched: the first policy of the list was taken unchecked.
+func TestDefect5NoOtherPolicyIsTouched(t *testing.T) {
+	scaling := &fakeScaling{paged: true, policies: append([]aastypes.ScalingPolicy{
+		policy("another", resource, 1), policy(names.Backlog, "service/main/another", 2),
+		policy(names.Rate, "service/other/orders", 3),
+	}, bothPolicies()...)}
+	if _, err := apply(t, scaling); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{
+		"service/main/orders another": 1, "service/main/another orders-backlog": 2, "service/other/orders orders-rate": 3,
+		"service/main/orders orders-backlog": 16, "service/main/orders orders-rate": 12,
+	}
+	if got := scaling.targets(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestDefect5MissingPolicyIsNamed(t *testing.T) {
+	for _, policies := range [][]aastypes.ScalingPolicy{nil, bothPolicies()[:1], bothPolicies()[1:]} {
+		scaling := &fakeScaling{policies: policies}
+		_, err := apply(t, scaling)
+		var missing *PolicyMissing
+		if !errors.As(err, &missing) || len(scaling.writes) != 0 || !strings.Contains(err.Error(), resource) {
+			t.Errorf("got %v after %d writes", err, len(scaling.writes))
+		}
+	}
+}
+
+func TestUnusablePolicies(t *testing.T) {
+	step := policy(names.Rate, resource, 1)
+	step.PolicyType = aastypes.PolicyTypeStepScaling
+	empty := policy(names.Rate, resource, 1)
+	empty.TargetTrackingScalingPolicyConfiguration.TargetValue = nil
+	for want, odd := range map[string]aastypes.ScalingPolicy{"StepScaling": step, "no target value": empty} {
+		scaling := &fakeScaling{policies: []aastypes.ScalingPolicy{policy(names.Backlog, resource, 13), odd}}
+		_, err := apply(t, scaling)
+		var unusable *PolicyUnusable
+		if !errors.As(err, &unusable) || !strings.Contains(err.Error(), want) || len(scaling.writes) != 0 ||
+			unusable.ErrorName() != "PolicyUnusable" {
+			t.Errorf("got %v after %d writes", err, len(scaling.writes))
+		}
+	}
+}
+
+func TestTargetsThatAreRightAreNotWritten(t *testing.T) {
+	scaling := &fakeScaling{policies: []aastypes.ScalingPolicy{
+		policy(names.Backlog, resource, 16), policy(names.Rate, resource, 9.6),
+	}}
+	if _, err := apply(t, scaling); err != nil {
+		t.Fatal(err)
+	}
+	if len(scaling.writes) != 1 || aws.ToString(scaling.writes[0].PolicyName) != names.Rate {
+		t.Errorf("%d writes", len(scaling.writes))
+	}
+}
+
+func TestFirstIsRestoredWhenTheSecondFails(t *testing.T) {
+	denied := errors.New("AccessDenied")
+	scaling := &fakeScaling{policies: bothPolicies(), writeErr: map[int]error{2: denied}}
+	_, err := apply(t, scaling)
+	var restored *TargetsRestored
+	if !errors.As(err, &restored) || !errors.Is(err, denied) || restored.ErrorName() != "TargetsRestored" {
+		t.Fatalf("got %v, want *TargetsRestored", err)
+	}
+	if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
+		t.Errorf("the policies are not as before: %v", scaling.targets(t))
+	}
+	want := "the scaling policy orders-rate could not be changed, so orders-backlog was given its old target back: nothing " +
+		"changed: write the scaling policy orders-rate: AccessDenied"
+	if err.Error() != want {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestFirstFails(t *testing.T) {
+	denied := errors.New("AccessDenied")
+	scaling := &fakeScaling{policies: bothPolicies(), writeErr: map[int]error{1: denied}}
+	if _, err := apply(t, scaling); !errors.Is(err, denied) || len(scaling.writes) != 1 {
+		t.Errorf("got %v after %d writes", err, len(scaling.writes))
+	}
+}
+
+func TestRestoringFailsToo(t *testing.T) {
+	denied, gone := errors.New("AccessDenied"), errors.New("ServiceUnavailable")
+	scaling := &fakeScaling{policies: bothPolicies(), writeErr: map[int]error{2: denied, 3: gone}}
+	_, err := apply(t, scaling)
+	var torn *TargetsTorn
+	if !errors.As(err, &torn) || torn.ErrorName() != "TargetsTorn" || !errors.Is(err, denied) ||
+		!strings.Contains(err.Error(), "AccessDenied") || !strings.Contains(err.Error(), "ServiceUnavailable") {
+		t.Errorf("got %v, want *TargetsTorn with both reasons", err)
+	}
+}
+
+// TestWrittenPoliciesAreReadAgain: a second writer is noticed.
+func TestWrittenPoliciesAreReadAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		interfere func(number int, policies []aastypes.ScalingPolicy)
+		want      string
+		torn      bool
+	}{
+		"target of the first": {func(number int, policies []aastypes.ScalingPolicy) {
+			if number == 1 {
+				policies[0] = policy(names.Backlog, resource, 99)
+			}
+		}, "orders-backlog was given the target 16 and, read again, has 99", false},
+		"cooldown of the first": {func(number int, policies []aastypes.ScalingPolicy) {
+			if number == 1 {
+				other := policy(names.Backlog, resource, 16)
+				other.TargetTrackingScalingPolicyConfiguration.ScaleInCooldown = aws.Int32(1)
+				policies[0] = other
+			}
+		}, "orders-backlog, read again, differs from what was written in more than its target", false},
+		"target of the second": {func(number int, policies []aastypes.ScalingPolicy) {
+			if number == 2 {
+				policies[1] = policy(names.Rate, resource, 99)
+			}
+		}, "orders-rate was given the target 12 and, read again, has 99", true},
+		"the second is deleted": {func(number int, policies []aastypes.ScalingPolicy) {
+			if number == 2 {
+				policies[1] = policy("another", resource, 99)
+			}
+		}, "orders-rate of service/main/orders does not exist", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scaling := &fakeScaling{policies: bothPolicies(), onWrite: test.interfere}
+			_, err := apply(t, scaling)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			var restored *TargetsRestored
+			if errors.As(err, &restored) != test.torn {
+				t.Errorf("restored: %v", err)
+			}
+			if test.torn && target(scaling.policies[0]) != 13 {
+				t.Errorf("the first policy has the target %g", target(scaling.policies[0]))
+			}
+		})
+	}
+}
+
+func TestRestoreHasTimeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scaling := &fakeScaling{policies: bothPolicies()}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		scaling.onWrite = func(number int, _ []aastypes.ScalingPolicy) {
+			if number == 1 {
+				time.Sleep(50 * time.Second) // everything but the time kept for restoring
+			}
+		}
+		_, err := Applier{Scaling: scaling, Policies: names}.Apply(ctx, ApplyRequest{Targets: wanted})
+		var restored *TargetsRestored
+		if !errors.As(err, &restored) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want *TargetsRestored", err)
+		}
+		if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
+			t.Errorf("the policies are not as before: %v", scaling.targets(t))
+		}
+	})
+}
+
+func TestApplyRefusesNonsense(t *testing.T) {
+	for _, odd := range []Targets{{}, {Backlog: 1}, {Rate: 1}, {Backlog: -1, Rate: 1}} {
+		scaling := &fakeScaling{policies: bothPolicies()}
+		_, err := Applier{Scaling: scaling, Policies: names}.Apply(t.Context(), ApplyRequest{Targets: odd})
+		if err == nil || len(scaling.writes)+len(scaling.reads) != 0 {
+			t.Errorf("%v: %v", odd, err)
+		}
+	}
+}

@@ -104,7 +104,7 @@ func queueParameters() []parameter {
 			"Type of the queues that the stack makes. A change makes new ones and leaves the old ones, with what is in "+
 				"them, to you: drain them first. "+
 				"Of no effect with QueueArn, whose name tells its type."),
-		number("VisibilityTimeoutSeconds", "Visibility timeout (s)", 120, 1, 43200,
+		number("VisibilityTimeoutSeconds", "Visibility timeout (s)", 120, 2, 43200,
 			"Whole seconds that a received message stays hidden. The worker extends it while it works, so this is "+
 				"how long a message of a dead worker waits for the next. With QueueArn give that queue's own."),
 		number("MaxReceiveCount", "Receives before set aside", 5, 1, 1000,

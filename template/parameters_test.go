@@ -73,6 +73,7 @@ func TestRangesFitTheCode(t *testing.T) {
 		{"Headroom", 0, backlog.MostHeadroom},
 		{"Utilization", 0.01, 0.99},
 		{"WorkerConcurrency", 1, backlog.MostConcurrency},
+		{"VisibilityTimeoutSeconds", 2, 43200}, // consumer.Variables; SQS takes no longer one
 		{"RetuneMinimumSamples", 1, backlog.MostSamples},
 		{"RetuneMaximumFactor", backlog.LeastFactor, backlog.MostFactor},
 		{"RetuneWindowMinutes", retune.LeastWindow.Minutes(), retune.LongestWindow.Minutes()},

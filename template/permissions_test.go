@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sqs-dynamic-target-tracking/internal/consumer"
 )
 
 // grant is one action on one resource.
@@ -270,4 +272,19 @@ func TestFunctionsGetTheEnvironmentThatTheyRead(t *testing.T) {
 		}
 		want(t, id+": variables", got, wanted)
 	}
+}
+
+// So does the worker, but for what ECS sets and what is made of the rest.
+func TestWorkerGetsTheEnvironmentThatItReads(t *testing.T) {
+	wanted := map[string]bool{}
+	for _, v := range consumer.Variables() {
+		if !strings.HasPrefix(v.Name, "ECS_") && !strings.HasPrefix(v.Name, "AWS_") && v.Name != "HEALTH_SOCKET" {
+			wanted[v.Name] = true
+		}
+	}
+	got := map[string]bool{}
+	for name := range taskVariables(t, committed(t)) {
+		got[name] = true
+	}
+	want(t, "variables", got, wanted)
 }

@@ -5,13 +5,13 @@ import (
 	"strconv"
 )
 
-// ticks returns round numbers from low to high, about as many as wanted, one of 1, 2, 2.5 and 5 times a power of ten apart.
+// ticks returns round numbers from low to high, about as many as wanted, one of 1, 2 and 5 times a power of ten apart.
 func ticks(low, high float64, wanted int) []float64 {
 	if !(high > low) || wanted < 1 {
 		return []float64{low}
 	}
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(wanted))))
-	for _, factor := range []float64{1, 2, 2.5, 5, 10} {
+	for _, factor := range []float64{1, 2, 5, 10} {
 		if (high-low)/(step*factor) <= float64(wanted) {
 			step *= factor
 			break
@@ -25,7 +25,9 @@ func ticks(low, high float64, wanted int) []float64 {
 }
 
 // label writes a tick without superfluous digits.
-func label(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'g', -1, 64) }
+func label(v float64) string {
+	return strconv.FormatFloat(math.Round(v*1e6)/1e6+0, 'f', -1, 64) // + 0 makes -0 a 0
+}
 
 // limits returns the least and greatest of some values and what was before; NaN and infinities do not count.
 func limits(low, high float64, values []float64) (float64, float64) {
@@ -58,7 +60,7 @@ func (p Panel) rangeY() (low, high float64) {
 		return p.Min, p.Max
 	}
 	low, high = p.spanY()
-	return low, high + (high-low)*0.08
+	return low, high + (high-low)*0.15
 }
 
 // spanY returns the least and greatest value in the panel, or zero.

@@ -34,9 +34,9 @@ func (c Chart) WriteSVG(w io.Writer) error {
 		y += headHeight
 		cv.text(left, y-7, "title", "", c.Title)
 	}
-	if c.Subtitle != "" {
+	for _, line := range wrap(c.Subtitle, int((cv.width-left-right)/letter)) {
 		y += headHeight - 8
-		cv.text(left, y-5, "soft", "", c.Subtitle)
+		cv.text(left, y-5, "soft", "", line)
 	}
 	for i, p := range c.Panels {
 		y = cv.panel(p, y, fmt.Sprintf("panel%d", i), i == len(c.Panels)-1)
@@ -44,6 +44,19 @@ func (c Chart) WriteSVG(w io.Writer) error {
 	cv.text(cv.width-right, y+footHeight-10, "soft", "end", c.XLabel)
 	_, err := io.WriteString(w, c.document(cv, y+footHeight))
 	return err
+}
+
+// wrap breaks a text into lines of at most so many characters, where its words allow it.
+func wrap(s string, length int) []string {
+	var lines []string
+	for _, word := range strings.Fields(s) {
+		if n := len(lines); n > 0 && len([]rune(lines[n-1]))+1+len([]rune(word)) <= length {
+			lines[n-1] += " " + word
+			continue
+		}
+		lines = append(lines, word)
+	}
+	return lines
 }
 
 // SVG returns the chart as an SVG document.
@@ -62,15 +75,16 @@ func (c Chart) document(cv *canvas, height float64) string {
 	b.WriteString("<style>\n" +
 		"text{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328}\n" +
 		".title{font-size:15px;font-weight:600}.strong{font-weight:600}.soft{fill:#656d76}\n" +
-		".grid{stroke:#8b949e;stroke-opacity:.28}.axis{stroke:#8b949e}\n")
+		".paper{fill:#fff}.grid{stroke:#8b949e;stroke-opacity:.28}.axis{stroke:#8b949e}\n")
 	for i, color := range colors {
 		fmt.Fprintf(&b, ".s%d{stroke:%s}.f%d{fill:%s}\n", i, color.light, i, color.light)
 	}
-	b.WriteString("@media (prefers-color-scheme:dark){\ntext{fill:#e6edf3}.soft{fill:#8b949e}\n")
+	b.WriteString("@media (prefers-color-scheme:dark){\n.paper{fill:#0d1117}text{fill:#e6edf3}.soft{fill:#8b949e}\n")
 	for i, color := range colors {
 		fmt.Fprintf(&b, ".s%d{stroke:%s}.f%d{fill:%s}\n", i, color.dark, i, color.dark)
 	}
 	b.WriteString("}\n</style>\n")
+	fmt.Fprintf(&b, `<rect class="paper" width="%s" height="%s" rx="6"/>`+"\n", num(cv.width), num(height))
 	b.WriteString(cv.out.String())
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -3,6 +3,7 @@ package tracking
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,8 +100,9 @@ func TestDefect7DivisionByZeroTasks(t *testing.T) {
 	putFromZero(t, w.engine, w.assume)
 	load(w)
 	w.run(2 * time.Hour)
-	if len(w.changes()) == 0 || w.queue > 200 {
-		t.Errorf("with the step from zero %v messages wait, activities %+v", w.queue, w.changes())
+	emptied := slices.ContainsFunc(w.trace, func(s sample) bool { return s.at > 30*time.Minute && s.queue == 0 })
+	if first := w.changes()[0]; first.To != 1 || first.Start.Sub(epoch) > 25*time.Minute || !emptied {
+		t.Errorf("with the step from zero: emptied %v, activities %+v", emptied, w.changes())
 	}
 }
 

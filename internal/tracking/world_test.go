@@ -67,35 +67,41 @@ type world struct {
 	lost   map[string]func(at time.Duration) bool
 
 	arrivals func(at time.Duration) float64 // messages a second
-	duration float64                        // seconds a message takes
+	duration func(at time.Duration) float64 // seconds a message takes
 	startUp  time.Duration                  // of a task
 
 	elapsed  time.Duration
-	queue    float64
+	queue    float64 // visible messages
 	desired  int
 	started  []time.Duration // when each task began to start
 	sums     map[string]float64
 	samples  int
-	history  []sample
+	trace    []sample
+	states   []alarmsAt
 	activity []Activity
 }
 
-// sample is the state at the end of a period.
+// sample is the state at one moment, taken every few seconds.
 type sample struct {
 	at               time.Duration
 	desired, running int
-	queue            float64
-	sent             float64
-	alarms           []AlarmStatus
+	queue, wait      float64 // messages, seconds that the newest will wait
+}
+
+// alarmsAt are the alarms as the evaluation at that moment left them.
+type alarmsAt struct {
+	at     time.Duration
+	alarms []AlarmStatus
 }
 
 // newWorld returns a world in which `tasks` tasks run.
 func newWorld(t fatal, assume Assumptions, bounds Bounds, tasks int) *world {
 	t.Helper()
 	w := &world{
-		assume: assume, store: NewMemory(assume.Period, 64), duration: 5, startUp: 45 * time.Second, desired: tasks,
+		assume: assume, store: NewMemory(assume.Period, 512), startUp: 45 * time.Second, desired: tasks,
 		delays: map[string]time.Duration{}, lost: map[string]func(time.Duration) bool{}, sums: map[string]float64{},
 		arrivals: func(time.Duration) float64 { return 0 },
+		duration: func(time.Duration) float64 { return 5 },
 	}
 	engine, err := New(Config{ResourceID: resource, Bounds: bounds, Assumptions: assume, Metrics: w.store, NewID: ids()})
 	if err != nil {
@@ -137,20 +143,26 @@ func (w *world) run(d time.Duration) {
 		}
 		if (w.elapsed-w.assume.EvaluationOffset)%w.assume.Period == 0 && w.elapsed > 0 {
 			w.apply(w.engine.Evaluate(w.now(), w.capacity()))
+			w.states = append(w.states, alarmsAt{w.elapsed, w.engine.Alarms()})
 		}
 		w.second(tick)
 	}
 }
 
 func (w *world) second(tick time.Duration) {
-	running := w.capacity().Running
-	sent := w.arrivals(w.elapsed) * tick.Seconds()
-	w.queue = max(0, w.queue+sent-float64(running)*tick.Seconds()/w.duration)
+	c, seconds := w.capacity(), tick.Seconds()
+	sent, perTask := w.arrivals(w.elapsed)*seconds, seconds/w.duration(w.elapsed)
+	processed := min(w.queue+sent, float64(c.Running)*perTask)
+	w.queue += sent - processed
 	w.sums["Sent"] += sent
-	w.sums["InFlight"] += min(w.queue, float64(running))
-	w.sums["Visible"] += max(0, w.queue-float64(running))
-	w.sums["Tasks"] += float64(running)
+	w.sums["Visible"] += w.queue
+	w.sums["InFlight"] += processed / perTask
+	w.sums["Tasks"] += float64(c.Running)
 	w.samples++
+	if w.elapsed%(5*time.Second) == 0 {
+		wait := w.queue * w.duration(w.elapsed) / max(float64(c.Running), 1)
+		w.trace = append(w.trace, sample{at: w.elapsed, desired: c.Desired, running: c.Running, queue: w.queue, wait: wait})
+	}
 }
 
 // publish closes a period: Sent is a sum, the others are averages.
@@ -169,10 +181,6 @@ func (w *world) publish() {
 		}
 		w.store.Put(metric(name).Key(), start, sum, w.now().Add(delay))
 	}
-	c := w.capacity()
-	w.history = append(w.history, sample{
-		at: w.elapsed, desired: c.Desired, running: c.Running, queue: w.queue, sent: w.sums["Sent"], alarms: w.engine.Alarms(),
-	})
 	clear(w.sums)
 	w.samples = 0
 }

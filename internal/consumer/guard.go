@@ -12,7 +12,8 @@ const (
 	protectionWait  = 2 * time.Second  // the first message of a spell waits so long for protection, at most
 	protectionCall  = 2 * time.Second  // of one call to the agent
 	protectionRetry = 30 * time.Second // after a refusal or failure
-	reassertAfter   = 5 * time.Second  // after a call whose effect is unknown
+	doubtTime       = 30 * time.Second // for which a call that failed may still have its effect
+	reassertAfter   = 5 * time.Second  // protection is asked for anew so often meanwhile
 	dropAttempts    = 3
 	longestIdle     = 10 * time.Second // protected without need, in case the next message needs it again
 	longestGap      = 5 * time.Second  // unprotected between two spells, for ECS to act
@@ -43,7 +44,8 @@ type guard struct {
 	ending    bool      // the gate is closed until nothing is in hand
 	began     time.Time // of the spell; zero: none
 	needed    time.Time // when there was long work last
-	doubt     bool      // the last call failed; it may have had its effect, or may have it yet
+	doubt     bool      // the last call failed; it may have had its effect
+	failed    time.Time // when a call failed last; its effect may come yet
 	dropped   bool      // switched off since it was last switched on, or at least tried
 	renewAt   time.Time
 	retryAt   time.Time     // no call to switch it on before
@@ -280,9 +282,6 @@ func (g *guard) idle(ctx context.Context, until time.Time) {
 // protect switches protection on, or renews it.
 func (g *guard) protect(ctx context.Context) {
 	asked := time.Now()
-	g.mu.Lock()
-	before := g.doubt
-	g.mu.Unlock()
 	err := g.call(ctx, true)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -296,7 +295,7 @@ func (g *guard) protect(ctx context.Context) {
 		}
 		g.on = true
 		g.renewAt = asked.Add(g.expiry() / 2)
-		if before { // the earlier call may come in late
+		if !g.failed.IsZero() && asked.Sub(g.failed) < doubtTime {
 			g.renewAt = asked.Add(reassertAfter)
 		}
 		g.needed = time.Now()
@@ -342,6 +341,9 @@ func (g *guard) call(ctx context.Context, on bool) error {
 	}
 	g.mu.Lock()
 	g.doubt = err != nil && !blocked
+	if g.doubt {
+		g.failed = time.Now()
+	}
 	g.mu.Unlock()
 	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		g.news.tellKind(kind, err)

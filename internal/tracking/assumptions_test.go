@@ -1,6 +1,8 @@
 package tracking
 
 import (
+	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -81,6 +83,21 @@ func TestPredefinedMetric(t *testing.T) {
 	for _, bad := range [][2]string{{"ALBRequestCountPerTarget", resource}, {"ECSServiceAverageCPUUtilization", "table/x"}} {
 		if _, err := PredefinedMetric(bad[0], bad[1]); err == nil {
 			t.Errorf("%v: no error", bad)
+		}
+	}
+}
+
+// TestDocumentedAssumptions: the table in docs/target-tracking.md has every assumption with its default and evidence.
+func TestDocumentedAssumptions(t *testing.T) {
+	page, err := os.ReadFile("../../docs/target-tracking.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := reflect.ValueOf(DefaultAssumptions())
+	for _, k := range Catalogue() {
+		row := fmt.Sprintf("| %s | %v | %s |\n", k.Field, defaults.FieldByName(k.Field).Interface(), k.Evidence)
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/target-tracking.md has no row %q", row)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func appendJSON(b []byte, tree any) []byte {
 	case float64:
 		return appendJSONFloat(b, t)
 	case time.Time:
-		return appendJSONFloat(b, float64(t.UnixMilli())/1000)
+		return strconv.AppendFloat(b, float64(t.UnixMilli())/1000, 'f', -1, 64)
 	}
 	panic(fmt.Sprintf("wire: no JSON for a %T", tree))
 }

@@ -26,6 +26,9 @@ type Ledger struct {
 	mu       sync.Mutex
 	messages map[string]*message // by queue name and message id
 	receipts map[string]*message // by queue name and receipt handle
+	// early are effects on receipts that no receive has shown yet: the answer of a receive reaches its client before it
+	// is observed, and a quick client may have its next call observed first.
+	early map[string][]func(*message)
 }
 
 type message struct {
@@ -55,6 +58,7 @@ func (l *Ledger) Observe(call Call) error {
 	defer l.mu.Unlock()
 	if l.messages == nil {
 		l.messages, l.receipts = map[string]*message{}, map[string]*message{}
+		l.early = map[string][]func(*message){}
 	}
 	var err error
 	switch call.Action {
@@ -148,7 +152,12 @@ func (l *Ledger) received(call Call) error {
 		if m.deliveries == 1 {
 			m.wait = max(0, call.At.Sub(sentTime(received, m.sent)))
 		}
-		l.receipts[queue+"/"+received.ReceiptHandle] = m
+		receipt := queue + "/" + received.ReceiptHandle
+		l.receipts[receipt] = m
+		for _, effect := range l.early[receipt] {
+			effect(m)
+		}
+		delete(l.early, receipt)
 	}
 	return nil
 }
@@ -163,19 +172,20 @@ func sentTime(received entry, otherwise time.Time) time.Time {
 }
 
 func (l *Ledger) deleted(call Call) error {
-	return l.eachAccepted(call, func(m *message, _ entry) { m.deleted++ })
+	return l.onAccepted(call, func(entry) func(*message) { return func(m *message) { m.deleted++ } })
 }
 
 func (l *Ledger) visibilityChanged(call Call) error {
-	return l.eachAccepted(call, func(m *message, e entry) {
-		if e.VisibilityTimeout != nil && *e.VisibilityTimeout == 0 {
-			m.givenBack++
+	return l.onAccepted(call, func(e entry) func(*message) {
+		if e.VisibilityTimeout == nil || *e.VisibilityTimeout != 0 {
+			return nil
 		}
+		return func(m *message) { m.givenBack++ }
 	})
 }
 
-// eachAccepted visits the entries of a batch that the queue accepted.
-func (l *Ledger) eachAccepted(call Call, visit func(*message, entry)) error {
+// onAccepted has the entries of a batch that the queue accepted take their effect; a nil effect is none.
+func (l *Ledger) onAccepted(call Call, effectOf func(entry) func(*message)) error {
 	req, resp, err := parse(call)
 	if err != nil {
 		return err
@@ -186,8 +196,15 @@ func (l *Ledger) eachAccepted(call Call, visit func(*message, entry)) error {
 	}
 	queue := queueName(req.QueueURL)
 	for _, e := range req.Entries {
-		if m, known := l.receipts[queue+"/"+e.ReceiptHandle]; known && accepted[e.ID] {
-			visit(m, e)
+		effect := effectOf(e)
+		if effect == nil || !accepted[e.ID] {
+			continue
+		}
+		receipt := queue + "/" + e.ReceiptHandle
+		if m, known := l.receipts[receipt]; known {
+			effect(m)
+		} else {
+			l.early[receipt] = append(l.early[receipt], effect)
 		}
 	}
 	return nil

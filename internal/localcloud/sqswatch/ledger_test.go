@@ -93,6 +93,12 @@ func TestAccount(t *testing.T) {
 			remove(t, l, "r1")
 		}, Account{Sent: 1, Processed: 1, Waits: []time.Duration{0}}},
 
+		{"delete observed before its receive", func(t *testing.T, l *Ledger) {
+			send(t, l, "a")
+			remove(t, l, "r1")
+			receive(t, l, time.Second, "a", "r1")
+		}, Account{Sent: 1, Processed: 1, Waits: []time.Duration{time.Second}}},
+
 		{"batches, with a failed entry each", func(t *testing.T, l *Ledger) {
 			observe(t, l, 0, "SendMessageBatch",
 				document{"Entries": []document{{"Id": "0"}, {"Id": "1"}, {"Id": "2"}}},

@@ -1,0 +1,52 @@
+//go:build local
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/terminal"
+)
+
+// TestLocalStory is the whole system: the program itself, with the real SAM CLI, real Lambda binaries and real worker
+// processes. It fails when a message is lost or done twice, for then run does.
+func TestLocalStory(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	o := options{root: root, speed: 30, stack: "story", trace: "azure_llm_conv_1h_10s", rate: 40, minTasks: 1, maxTasks: 10}
+	err = run(ctx, terminal.NewLog(&told), o)
+	t.Logf("the story:\n%s", told.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`lost\s+0\n`, `done twice\s+0\n`, // no job is lost or done twice
+		`retune, dry run\s+\d.*dry run: nothing changed`,
+		`retune\s+\d+\.\d+ → \d+\.\d+\s+\d+\.\d+ → \d+\.\d+\s+applied`, // both targets move
+		`produce\s+succeeded\s+\d+`,
+		`\d+ → \d+ tasks\s+monitor alarm AlarmHigh in state ALARM`,
+		`\d+ → \d+ tasks\s+monitor alarm AlarmLow in state ALARM`,
+	} {
+		if !regexp.MustCompile(want).MatchString(told.String()) {
+			t.Errorf("the story does not tell %s", want)
+		}
+	}
+	pictures, err := filepath.Glob(filepath.Join(root, ".local", "run", "*", "story.svg"))
+	if err != nil || len(pictures) == 0 {
+		t.Errorf("no picture was drawn: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(root, ".local", "running.env")); !os.IsNotExist(err) {
+		t.Errorf("the environment file of the closed engine is still there: %v", err)
+	}
+}

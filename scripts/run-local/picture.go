@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sqs-dynamic-target-tracking/internal/chart"
+	"sqs-dynamic-target-tracking/internal/terminal"
+)
+
+// reel is the film as series, in minutes of the story.
+type reel struct {
+	minutes           []float64
+	visible, inFlight []float64
+	desired, running  []float64
+	policies          map[string]policyReel // by the last word of the policy's name
+}
+
+type policyReel struct{ value, target []float64 }
+
+func develop(film []moment) reel {
+	r := reel{policies: map[string]policyReel{}}
+	for i, m := range film {
+		r.minutes = append(r.minutes, m.at.Minutes())
+		r.visible = append(r.visible, float64(m.queue.visible))
+		r.inFlight = append(r.inFlight, float64(m.queue.inFlight))
+		r.desired = append(r.desired, float64(m.desired))
+		r.running = append(r.running, float64(m.running))
+		for _, p := range m.policies {
+			name := p.Name[strings.LastIndexByte(p.Name, '-')+1:]
+			of := r.policies[name]
+			of.value = append(pad(of.value, i), p.Value)
+			of.target = append(pad(of.target, i), p.Target)
+			r.policies[name] = of
+		}
+	}
+	return r
+}
+
+// pad makes a series that long where a policy was not seen.
+func pad(series []float64, length int) []float64 {
+	for len(series) < length {
+		series = append(series, math.NaN())
+	}
+	return series
+}
+
+// drawFilm writes the whole story as a picture and returns its path.
+func (w *world) drawFilm(c *camera) (string, error) {
+	r := develop(c.film)
+	policy := func(name, title string) chart.Panel {
+		of := r.policies[name]
+		return chart.Panel{Title: title, Marks: []chart.Mark{
+			chart.Line{Name: "metric", X: r.minutes, Y: of.value, Color: chart.Blue, Step: true},
+			chart.Line{Name: "target", X: r.minutes, Y: of.target, Color: chart.Red, Step: true, Dashed: true},
+		}}
+	}
+	tasks := chart.Panel{Title: "tasks", Marks: []chart.Mark{
+		chart.Line{Name: "running", X: r.minutes, Y: r.running, Color: chart.Green, Step: true, Fill: true},
+		chart.Line{Name: "wanted", X: r.minutes, Y: r.desired, Color: chart.Gray, Step: true, Dashed: true},
+	}}
+	for _, chapter := range c.chapters {
+		tasks.Marks = append(tasks.Marks, chart.Event{
+			X: chapter.at.Minutes(), Label: fmt.Sprintf("chapter %d", chapter.number), Color: chart.Gray,
+		})
+	}
+	picture := chart.Chart{
+		Title:    "One machine's story",
+		Subtitle: fmt.Sprintf("real messages and worker processes, time running %g times as fast", w.speed),
+		XLabel:   "minutes",
+		Panels: []chart.Panel{
+			{Title: "messages", Marks: []chart.Mark{
+				chart.Line{Name: "visible", X: r.minutes, Y: r.visible, Color: chart.Orange, Fill: true},
+				chart.Line{Name: "in flight", X: r.minutes, Y: r.inFlight, Color: chart.Blue},
+			}},
+			tasks,
+			policy("backlog", "backlog per task"),
+			policy("rate", "messages sent per minute and task"),
+		},
+	}
+	path := filepath.Join(w.cloud.Dir(), "story.svg")
+	file, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	if err := picture.WriteSVG(file); err != nil {
+		file.Close()
+		return "", err
+	}
+	return path, file.Close()
+}
+
+// plotTasks draws the tasks for the terminal.
+func plotTasks(screen *terminal.Screen, film []moment) string {
+	r := develop(film)
+	return chart.Text{Color: screen.Live(), XLabel: "minutes", Lines: []chart.Line{
+		{Name: "running", X: r.minutes, Y: r.running, Color: chart.Green, Step: true},
+		{Name: "wanted", X: r.minutes, Y: r.desired, Color: chart.Gray, Step: true},
+	}}.String()
+}

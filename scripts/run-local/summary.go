@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"sqs-dynamic-target-tracking/internal/localcloud/sqswatch"
+	"sqs-dynamic-target-tracking/internal/retune"
+	"sqs-dynamic-target-tracking/internal/terminal"
+)
+
+// sumUp prints what became of the messages, the targets and the tasks. It is an error when a message was lost or done
+// twice: that is the promise that needs no delay.
+func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera, retunes []retuned) error {
+	account := w.ledger.Account(w.queue)
+	screen.Printf("\n%s\n", screen.Paint(terminal.Bold, "summary, in the time of the story"))
+	screen.Printf("%s", w.messages(account))
+	screen.Printf("%s", retuneTable(retunes))
+	executions, err := w.executions(ctx)
+	if err != nil {
+		return err
+	}
+	screen.Printf("%s", executions)
+	screen.Printf("%s", w.scalings(camera))
+	picture, err := w.drawFilm(camera)
+	if err != nil {
+		return err
+	}
+	screen.Printf("tasks over time (minutes)\n%s\nall of it as a picture: %s", plotTasks(screen, camera.film), picture)
+	switch {
+	case account.Open > 0:
+		return fmt.Errorf("%d messages of %d were not processed", account.Open, account.Sent)
+	case account.Repeated > 0:
+		return fmt.Errorf("%d messages of %d were done twice", account.Repeated, account.Sent)
+	}
+	return nil
+}
+
+func (w *world) messages(account sqswatch.Account) string {
+	return table(
+		[]string{"messages", "sent", fmt.Sprint(account.Sent)},
+		[]string{"", "processed", fmt.Sprint(account.Processed)},
+		[]string{"", "lost", fmt.Sprint(account.Open)},
+		[]string{"", "done twice", fmt.Sprint(account.Repeated)},
+		[]string{"wait", "p50", seconds(w.story(account.Quantile(0.5)))},
+		[]string{"", "p95", seconds(w.story(account.Quantile(0.95)))},
+		[]string{"", "started within " + wholeSeconds(acceptableDelay),
+			fmt.Sprintf("%.1f %% (promise kept)", 100*account.Within(w.fast(acceptableDelay)))},
+		[]string{"", "error bar", fmt.Sprintf("± %.2f s (latency of a call to the emulator)", w.errorBar.Seconds())},
+	)
+}
+
+// retuneTable shows the targets before and after each retune.
+func retuneTable(retunes []retuned) string {
+	rows := [][]string{{"targets", "backlog per task", "sent per task", "outcome"}}
+	change := func(before, after float64) string { return fmt.Sprintf("%.2f → %.2f", before, after) }
+	for _, r := range retunes {
+		outcome, err := retune.ReadOutcome(r.result.Output)
+		switch {
+		case !r.result.Succeeded():
+			rows = append(rows, []string{"  " + r.title, "", "", r.result.Error + ": " + r.result.Cause})
+		case err != nil || outcome.Decided == nil:
+			rows = append(rows, []string{"  " + r.title, "", "", outcome.Outcome + ": " + outcome.Summary})
+		default:
+			before, after := outcome.Decided.Current, outcome.Decided.Targets
+			rows = append(rows, []string{"  " + r.title, change(before.Backlog, after.Backlog),
+				change(before.Rate, after.Rate), outcome.Outcome})
+		}
+	}
+	return table(rows...)
+}
+
+// executions counts how the executions of both machines ended.
+func (w *world) executions(ctx context.Context) (string, error) {
+	rows := [][]string{{"executions", "", ""}}
+	for _, machine := range []struct{ name, arn string }{{"produce", w.produce}, {"retune", w.retune}} {
+		ended := map[string]int{}
+		pages := sfn.NewListExecutionsPaginator(w.sfn, &sfn.ListExecutionsInput{StateMachineArn: &machine.arn})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return "", fmt.Errorf("list the executions of %s: %w", machine.name, err)
+			}
+			for _, execution := range page.Executions {
+				ended[strings.ToLower(string(execution.Status))]++
+			}
+		}
+		for status, number := range ended {
+			rows = append(rows, []string{"  " + machine.name, status, fmt.Sprint(number)})
+		}
+	}
+	return table(rows...), nil
+}
+
+// scalings lists each change of the desired count with its cause.
+func (w *world) scalings(camera *camera) string {
+	rows := [][]string{{"scaling", "", ""}}
+	for _, a := range camera.scalings() {
+		at := w.story(a.Start.Sub(camera.began))
+		rows = append(rows, []string{"  " + clock(at), fmt.Sprintf("%d → %d tasks", a.From, a.To), short(a.Cause)})
+	}
+	if len(rows) == 1 {
+		rows = append(rows, []string{"  none", "", ""})
+	}
+	return table(rows...)
+}
+
+// guide says how to look around in what was left running.
+func (w *world) guide() string {
+	return fmt.Sprintf(`The engine runs on %s until Ctrl-C. In another terminal:
+
+  . .local/running.env                                          # then aws and sam talk to it
+  aws stepfunctions list-executions --state-machine-arn %s
+  aws application-autoscaling describe-scaling-activities --service-namespace ecs
+  aws cloudwatch describe-alarms
+  go run ./scripts/load start -local                            # or: once, trace, stop
+  go run ./scripts/retune -local -dry-run
+  sam build && sam deploy                                       # deploys again; sam delete takes it away`,
+		w.cloud.Endpoint(), w.retune)
+}
+
+// table aligns rows.
+func table(rows ...[]string) string {
+	var out strings.Builder
+	tabs := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(tabs, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	tabs.Flush()
+	return out.String()
+}

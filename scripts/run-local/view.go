@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/localcloud/autoscaling"
+	"sqs-dynamic-target-tracking/internal/terminal"
+	"sqs-dynamic-target-tracking/internal/tracking"
+)
+
+// lines is the scene as a block of a terminal.
+func (s scene) lines(screen *terminal.Screen) []string {
+	block := []string{
+		"",
+		screen.Paint(terminal.Bold, clock(s.at)) + "  chapter " + s.chapter,
+		fmt.Sprintf("  queue    visible %5d   in flight %4d   │ sent %6d   processed %6d   done twice %d",
+			s.queue.visible, s.queue.inFlight, s.account.Sent, s.account.Processed, s.account.Repeated),
+		fmt.Sprintf("  tasks    %s %d running, %d wanted, %d starting   (%d to %d)",
+			terminal.Bar(float64(s.tasks.Running), float64(s.scaling.Bounds.Max), 20), s.tasks.Running, s.tasks.Desired,
+			s.tasks.Pending, s.scaling.Bounds.Min, s.scaling.Bounds.Max),
+	}
+	for _, policy := range s.scaling.Policies {
+		block = append(block, policyLine(screen, policy))
+	}
+	block = append(block, fmt.Sprintf("  wait     p50 %8s   p95 %8s   started within %s: %.1f %%",
+		s.story(s.account.Quantile(0.5)), s.story(s.account.Quantile(0.95)), wholeSeconds(acceptableDelay),
+		100*s.account.Within(time.Duration(float64(acceptableDelay)/s.speed))))
+	return append(block, s.activityLines(screen)...)
+}
+
+// policyLine shows a policy's metric against its target, and how far its two alarms are on their way.
+func policyLine(screen *terminal.Screen, p autoscaling.PolicyView) string {
+	name := p.Name[strings.LastIndexByte(p.Name, '-')+1:]
+	value, bar := "–", terminal.Bar(0, 1, 20)
+	if !math.IsNaN(p.Value) {
+		value, bar = fmt.Sprintf("%.1f", p.Value), terminal.Bar(p.Value, 2*p.Target, 20)
+	}
+	return strings.TrimRight(fmt.Sprintf("  %-8s %s %6s per task, target %5.1f   out %s   in %s",
+		name, bar, value, p.Target, alarm(screen, p.High, terminal.Red), alarm(screen, p.Low, terminal.Blue)), " ")
+}
+
+func alarm(screen *terminal.Screen, a tracking.AlarmStatus, colour terminal.Colour) string {
+	text := fmt.Sprintf("%2d of %-2d", a.Breaching, a.Needed)
+	switch a.State {
+	case tracking.StateAlarm:
+		return screen.Paint(colour, text+" ALARM  ")
+	case tracking.StateInsufficientData:
+		return screen.Paint(terminal.Faint, text+" no data")
+	default:
+		return text + " ok     "
+	}
+}
+
+// activityLines are the newest activities, and why nothing happened where nothing did.
+func (s scene) activityLines(screen *terminal.Screen) []string {
+	const shown = 3
+	lines := make([]string, shown)
+	for i := range min(shown, len(s.scaling.Activities)) {
+		a := s.scaling.Activities[i]
+		what := a.Description
+		if len(a.NotScaled) > 0 {
+			what = "not scaled: " + string(a.NotScaled[0].Code)
+		}
+		at := time.Duration(float64(a.Start.Sub(s.began)) * s.speed)
+		lines[i] = screen.Paint(terminal.Faint, fmt.Sprintf("  %s    %s  (%s)", clock(at), what, short(a.Cause)))
+	}
+	return lines
+}
+
+// short leaves out of a cause what one does not read: the ids in alarm names.
+func short(cause string) string {
+	words := strings.Fields(cause)
+	for i, word := range words {
+		if parts := strings.Split(word, "-"); strings.HasPrefix(word, "TargetTracking-") && len(parts) > 6 {
+			words[i] = parts[len(parts)-6] // AlarmHigh or AlarmLow, before an id of five groups
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// line is the scene in one line, for a log.
+func (s scene) line() string {
+	text := fmt.Sprintf("%s  visible %4d  in flight %3d  tasks %2d of %2d", clock(s.at), s.queue.visible,
+		s.queue.inFlight, s.tasks.Running, s.tasks.Desired)
+	for _, p := range s.scaling.Policies {
+		text += fmt.Sprintf("  %s %.1f/%.1f", p.Name[strings.LastIndexByte(p.Name, '-')+1:], p.Value, p.Target)
+	}
+	return text
+}
+
+// story writes a duration of this machine in the time of the story.
+func (s scene) story(d time.Duration) string {
+	return seconds(time.Duration(float64(d) * s.speed))
+}
+
+func wholeSeconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// clock writes a time of the story as minutes and seconds.
+func clock(d time.Duration) string {
+	d = d.Round(time.Second)
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	return fmt.Sprintf("%s%02d:%02d", sign, int(d.Minutes()), int(d.Seconds())%60)
+}

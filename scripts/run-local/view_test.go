@@ -1,0 +1,99 @@
+package main
+
+import (
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/localcloud/autoscaling"
+	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
+	"sqs-dynamic-target-tracking/internal/localcloud/sqswatch"
+	"sqs-dynamic-target-tracking/internal/terminal"
+	"sqs-dynamic-target-tracking/internal/tracking"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var began = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// given is a scene in which everything is there to see.
+func given() scene {
+	alarm := func(state tracking.AlarmState, breaching, needed int) tracking.AlarmStatus {
+		return tracking.AlarmStatus{State: state, Breaching: breaching, Needed: needed}
+	}
+	return scene{
+		chapter: "1 of 4: the beginning", at: 7*time.Minute + 3*time.Second, began: began, speed: 20,
+		queue: counts{visible: 118, inFlight: 3},
+		account: sqswatch.Account{Sent: 150, Processed: 29, Waits: []time.Duration{
+			time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second,
+		}},
+		tasks: ministack.ServiceState{Desired: 10, Running: 1, Pending: 9},
+		scaling: autoscaling.View{
+			Bounds: tracking.Bounds{Min: 1, Max: 10},
+			Policies: []autoscaling.PolicyView{
+				{Name: "stack-backlog", Target: 13, Value: 121, High: alarm(tracking.StateAlarm, 3, 3),
+					Low: alarm(tracking.StateOK, 0, 15)},
+				{Name: "stack-rate", Target: 9.6, Value: math.NaN(),
+					High: alarm(tracking.StateInsufficientData, 0, 3), Low: alarm(tracking.StateInsufficientData, 0, 15)},
+			},
+			Activities: []tracking.Activity{
+				{Start: began.Add(21 * time.Second), Description: "Setting desired count to 10.",
+					Cause: "monitor alarm TargetTracking-service/cluster/stack-service-AlarmHigh-" +
+						"0b6a3a1e-5b6f-4a53-9f3e-0d9f0f3e1c2b in state ALARM triggered policy stack-backlog"},
+				{Start: began.Add(9 * time.Second), Cause: "monitor alarm low triggered policy stack-rate",
+					NotScaled: []tracking.NotScaledReason{{Code: tracking.AtMinCapacity}}},
+			},
+		},
+	}
+}
+
+func TestSceneIsWhatPeopleSee(t *testing.T) {
+	scene := given()
+	got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n") + "\n\n" + scene.line() + "\n"
+	golden := filepath.Join("testdata", "scene.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the scene reads\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestClock(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "00:00", 63 * time.Second: "01:03", 75 * time.Minute: "75:00", -time.Second: "-00:01",
+	} {
+		if got := clock(d); got != want {
+			t.Errorf("clock(%v) is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestParametersAreScaled(t *testing.T) {
+	for _, speed := range speeds {
+		o := options{speed: speed, minTasks: 1, maxTasks: 10}
+		parameters := o.parameters()
+		for name, want := range map[string]time.Duration{
+			"MetricPeriodSeconds": period, "ScaleOutCooldownSeconds": cooldown, "AcceptableDelaySeconds": acceptableDelay,
+		} {
+			seconds, err := time.ParseDuration(parameters[name] + "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if difference := (o.story(seconds) - want).Abs(); difference > 100*time.Microsecond {
+				t.Errorf("at speed %g, %s is %s s, which is %v of the story, want %v",
+					speed, name, parameters[name], o.story(seconds), want)
+			}
+		}
+	}
+}

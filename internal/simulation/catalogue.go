@@ -15,14 +15,14 @@ import (
 )
 
 // Evidence says how well an assumption is founded.
-type Evidence string
+type Evidence = tracking.Evidence
 
-// Levels of evidence.
+// Levels of evidence: those of package tracking, and one more.
 const (
-	Documented Evidence = "DOC" // AWS documentation or SDK
-	Observed   Evidence = "OBS" // seen in public artefacts, or measured by others
-	Inferred   Evidence = "INF" // follows from what is documented or seen
-	Unknown    Evidence = "UNK" // no source found: try more than one value
+	Documented          = tracking.Documented
+	Observed            = tracking.Observed
+	Inferred            = tracking.Inferred
+	Unknown             = tracking.Unknown
 	Chosen     Evidence = "SET" // a setting of this project or of your system, not a fact about AWS
 )
 
@@ -46,59 +46,65 @@ func Catalogue() []Assumption {
 	return slices.Concat(trackingCatalogue(), metricCatalogue(), workerCatalogue(), costCatalogue())
 }
 
-const (
-	calibrated = "calibrated: with these a step of load scales out 364 s later; AWS measured 363 s (60 s metrics), 86 s (20 s metrics)"
-	alarmsSeen = "alarms seen in public artefacts; reports differ (3 of 3 for both; 9 of 15)"
-	noSource   = "no source found"
-)
+const noSource = "no source found"
 
+// trackingCatalogue names the assumptions of package tracking, which knows how well they are known.
 func trackingCatalogue() []Assumption {
-	return []Assumption{
-		{Name: "period", Unit: "s", Evidence: Documented, Meaning: "length of a metric's datapoint",
-			Source: "CloudWatch: 60 s for AWS/SQS and custom metrics in target tracking", least: 1,
+	all := []Assumption{
+		{Name: "period", Unit: "s", Meaning: "length of a metric's datapoint", least: 1,
 			field: func(a *Assumptions) any { return &a.Tracking.Period }},
-		{Name: "evaluationOffset", Unit: "s", Evidence: Inferred, Meaning: "alarms are evaluated this long after a full period",
-			Source: calibrated, field: func(a *Assumptions) any { return &a.Tracking.EvaluationOffset }},
-		{Name: "publicationDelay", Unit: "s", Evidence: Inferred,
+		{Name: "evaluationOffset", Unit: "s", Meaning: "alarms are evaluated this long after a full period",
+			field: func(a *Assumptions) any { return &a.Tracking.EvaluationOffset }},
+		{Name: "publicationDelay", Unit: "s",
 			Meaning: "a datapoint is readable this long after its period, unless its metric has a delay of its own",
-			Source:  calibrated, field: func(a *Assumptions) any { return &a.Tracking.PublicationDelay }},
-		{Name: "alarmLag", Unit: "s", Evidence: Inferred,
-			Meaning: "a datapoint enters a scaling decision this much later than it is readable",
-			Source:  calibrated, field: func(a *Assumptions) any { return &a.Tracking.AlarmLag }},
-		{Name: "highPeriods", Evidence: Observed, Meaning: "periods that AlarmHigh looks at", Source: alarmsSeen, least: 1,
+			field:   func(a *Assumptions) any { return &a.Tracking.PublicationDelay }},
+		{Name: "alarmLag", Unit: "s", Meaning: "a datapoint enters a scaling decision this much later than it is readable",
+			field: func(a *Assumptions) any { return &a.Tracking.AlarmLag }},
+		{Name: "highPeriods", Meaning: "periods that AlarmHigh looks at", least: 1,
 			field: func(a *Assumptions) any { return &a.Tracking.HighPeriods }},
-		{Name: "highDatapoints", Evidence: Observed, Meaning: "datapoints above the target that AlarmHigh needs",
-			Source: alarmsSeen, least: 1, field: func(a *Assumptions) any { return &a.Tracking.HighDatapoints }},
-		{Name: "lowPeriods", Evidence: Observed, Meaning: "periods that AlarmLow looks at", Source: alarmsSeen, least: 1,
+		{Name: "highDatapoints", Meaning: "datapoints above the target that AlarmHigh needs", least: 1,
+			field: func(a *Assumptions) any { return &a.Tracking.HighDatapoints }},
+		{Name: "lowPeriods", Meaning: "periods that AlarmLow looks at", least: 1,
 			field: func(a *Assumptions) any { return &a.Tracking.LowPeriods }},
-		{Name: "lowDatapoints", Evidence: Observed, Meaning: "low datapoints that AlarmLow needs", Source: alarmsSeen, least: 1,
+		{Name: "lowDatapoints", Meaning: "low datapoints that AlarmLow needs", least: 1,
 			field: func(a *Assumptions) any { return &a.Tracking.LowDatapoints }},
-		{Name: "lowRatio", Evidence: Observed, Meaning: "share of the target below which a datapoint is low",
-			Source: alarmsSeen, most: 1, field: func(a *Assumptions) any { return &a.Tracking.LowRatio }},
-		{Name: "extraDatapoints", Evidence: Documented, Meaning: "datapoints that an alarm reads beyond those it needs",
-			Source: "CloudWatch, alarms and missing data", field: func(a *Assumptions) any { return &a.Tracking.ExtraDatapoints }},
-		{Name: "datapoint", Evidence: Unknown, Meaning: "which datapoint enters the decision: newest, average, least",
-			Source: noSource, allowed: []string{"newest", "average", "least"},
-			field: func(a *Assumptions) any { return (*string)(&a.Tracking.Datapoint) }},
-		{Name: "scaleInPace", Evidence: Unknown,
-			Meaning: "how much a scale-in removes: proportional, one-at-a-time. It changes results most",
-			Source:  noSource, allowed: []string{string(tracking.Proportional), string(tracking.OneAtATime)},
-			field: func(a *Assumptions) any { return (*string)(&a.Tracking.ScaleInPace) }},
-		{Name: "cooldownStart", Evidence: Unknown, Meaning: "a cooldown counts from: decision, completion", Source: noSource,
+		{Name: "lowRatio", Meaning: "share of the target below which a datapoint is low", most: 1,
+			field: func(a *Assumptions) any { return &a.Tracking.LowRatio }},
+		{Name: "extraDatapoints", Meaning: "datapoints that an alarm reads beyond those it needs",
+			field: func(a *Assumptions) any { return &a.Tracking.ExtraDatapoints }},
+		{Name: "dropUnpaired", Meaning: "metric math drops a datapoint that only one of two series has",
+			field: func(a *Assumptions) any { return &a.Tracking.DropUnpaired }},
+		{Name: "datapoint", Meaning: "which datapoint enters the decision: newest, average, nearest (to the threshold)",
+			allowed: []string{string(tracking.Newest), string(tracking.Average), string(tracking.Nearest)},
+			field:   func(a *Assumptions) any { return (*string)(&a.Tracking.Datapoint) }},
+		{Name: "scaleInPace", Meaning: "how much a scale-in removes: proportional, one-at-a-time. It changes results most",
+			allowed: []string{string(tracking.Proportional), string(tracking.OneAtATime)},
+			field:   func(a *Assumptions) any { return (*string)(&a.Tracking.ScaleInPace) }},
+		{Name: "scaleOutCooldown", Unit: "s", Meaning: "cooldown of a policy that names none",
+			field: func(a *Assumptions) any { return &a.Tracking.ScaleOutCooldown }},
+		{Name: "scaleInCooldown", Unit: "s", Meaning: "cooldown of a policy that names none",
+			field: func(a *Assumptions) any { return &a.Tracking.ScaleInCooldown }},
+		{Name: "cooldownStart", Meaning: "a cooldown counts from: decision, completion",
 			allowed: []string{string(tracking.FromDecision), string(tracking.FromCompletion)},
 			field:   func(a *Assumptions) any { return (*string)(&a.Tracking.CooldownStart) }},
-		{Name: "cooldownBasis", Evidence: Inferred,
-			Meaning: "a scale-out within a cooldown starts from: before-scale-out, running",
-			Source:  "documented: what was added is subtracted",
+		{Name: "cooldownBasis", Meaning: "a scale-out within a cooldown starts from: before-scale-out, running",
 			allowed: []string{string(tracking.BeforeScaleOut), string(tracking.RunningCount)},
 			field:   func(a *Assumptions) any { return (*string)(&a.Tracking.CooldownBasis) }},
-		{Name: "zeroDatapoints", Evidence: Documented, Meaning: "datapoints above the target that leave zero tasks",
-			Source: "ECS service auto scaling: one", least: 1, field: func(a *Assumptions) any { return &a.Tracking.ZeroDatapoints }},
-		{Name: "putRecreatesAlarms", Evidence: Unknown, Meaning: "PutScalingPolicy makes the alarms anew", Source: noSource,
+		{Name: "zeroDatapoints", Meaning: "datapoints above the target that leave zero tasks", least: 1,
+			field: func(a *Assumptions) any { return &a.Tracking.ZeroDatapoints }},
+		{Name: "putRecreatesAlarms", Meaning: "PutScalingPolicy makes the alarms anew",
 			field: func(a *Assumptions) any { return &a.Tracking.PutRecreatesAlarms }},
-		{Name: "putResetsCooldown", Evidence: Unknown, Meaning: "PutScalingPolicy ends running cooldowns", Source: noSource,
+		{Name: "putResetsCooldown", Meaning: "PutScalingPolicy ends running cooldowns",
 			field: func(a *Assumptions) any { return &a.Tracking.PutResetsCooldown }},
 	}
+	for i := range all {
+		for _, known := range tracking.Catalogue() {
+			if strings.EqualFold(known.Field, all[i].Name) {
+				all[i].Evidence, all[i].Source = known.Evidence, known.Source
+			}
+		}
+	}
+	return all
 }
 
 func metricCatalogue() []Assumption {

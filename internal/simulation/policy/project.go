@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"math"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/backlog"
+	"sqs-dynamic-target-tracking/internal/simulation"
+	"sqs-dynamic-target-tracking/internal/tracking"
+)
+
+// Project is this project: two target-tracking policies whose targets follow the measured processing duration.
+// The zero value has no retune and no tuning; start from Defaults.
+type Project struct {
+	Label string
+	// Headroom h and Utilization u of internal/backlog.
+	Headroom, Utilization float64
+	// ScaleOutCooldown and ScaleInCooldown of both policies.
+	ScaleOutCooldown, ScaleInCooldown time.Duration
+	// WithoutRate leaves the rate policy out.
+	WithoutRate bool
+	// Retune is how the targets follow the duration.
+	Retune Retune
+	// Choose, if not nil, also chooses the tuning at each hourly retune.
+	Choose *Chooser
+}
+
+// Retune says when the targets are made anew, and within which guard rails.
+type Retune struct {
+	Every  time.Duration // 0: never
+	Window time.Duration // of the durations that a retune measures
+	// On drift the targets are made anew as soon as the mean duration over DriftWindow, looked at as often, is more than
+	// DriftFactor times what they were made for, or less than its inverse. A factor of 0: never.
+	DriftFactor float64
+	DriftWindow time.Duration
+	Rails       backlog.Rails
+}
+
+// Defaults are the template's defaults. docs/tuning.md shows what they rest on.
+func Defaults() Project {
+	return Project{
+		Headroom:         4,
+		Utilization:      0.7,
+		ScaleOutCooldown: 5 * time.Minute,
+		ScaleInCooldown:  5 * time.Minute,
+		Retune: Retune{
+			Every:       time.Hour,
+			Window:      time.Hour,
+			DriftFactor: 1.25,
+			DriftWindow: 5 * time.Minute,
+			Rails:       backlog.Rails{MinimumSamples: 30, MaximumFactor: 4, DeadBand: 0.05},
+		},
+	}
+}
+
+// Retuned is the project as it is deployed.
+func Retuned(tuning Project) simulation.Policy {
+	tuning.Label, tuning.Choose = "project", nil
+	return tuning
+}
+
+// Static is the project with targets that are made once.
+func Static(tuning Project) simulation.Policy {
+	tuning.Label, tuning.Retune, tuning.Choose = "project-static", Retune{}, nil
+	return tuning
+}
+
+// BacklogAlone is the backlog policy without the rate policy, made once.
+func BacklogAlone(tuning Project) simulation.Policy {
+	tuning.Label, tuning.Retune, tuning.Choose, tuning.WithoutRate = "backlog", Retune{}, nil, true
+	return tuning
+}
+
+// Name implements simulation.Policy.
+func (p Project) Name() string { return p.Label }
+
+// Begin implements simulation.Policy.
+func (p Project) Begin(c *simulation.Control) error {
+	s := c.Scenario()
+	engine, err := c.Engine()
+	if err != nil {
+		return err
+	}
+	r := &retuner{Project: p, control: c, engine: engine, processing: s.Processing, promise: backlog.Promise{
+		AcceptableDelay: s.Delay, Headroom: p.Headroom, Utilization: p.Utilization,
+		Concurrency: s.Concurrency, Period: s.Assumptions.Period(),
+	}}
+	targets, err := r.promise.Targets(s.Processing)
+	if err != nil {
+		return err
+	}
+	if s.Bounds.Min == 0 {
+		if err := engine.PutStep(c.Now(), fromZero(c, p.ScaleOutCooldown)); err != nil {
+			return err
+		}
+	}
+	if p.Retune.Every > 0 {
+		c.Every(p.Retune.Every, 0, r.hourly)
+	}
+	if p.Retune.Every > 0 && p.Retune.DriftFactor > 1 {
+		c.Every(p.Retune.DriftWindow, 0, r.drifted)
+	}
+	return r.put(targets)
+}
+
+// retuner keeps the targets of one run.
+type retuner struct {
+	Project
+	control    *simulation.Control
+	engine     *tracking.Engine
+	promise    backlog.Promise
+	targets    backlog.Targets
+	processing time.Duration // that the targets are made for
+}
+
+func (r *retuner) put(targets backlog.Targets) error {
+	r.targets = targets
+	r.control.Note("backlog target", targets.Backlog)
+	err := r.engine.PutTargetTracking(r.control.Now(), r.policy("backlog", targets.Backlog, backlogPerTask()))
+	if err != nil || r.WithoutRate {
+		return err
+	}
+	r.control.Note("rate target", targets.Rate)
+	return r.engine.PutTargetTracking(r.control.Now(), r.policy("rate", targets.Rate, sentPerTask()))
+}
+
+func (r *retuner) policy(name string, target float64, metrics []tracking.MetricQuery) tracking.TargetTracking {
+	return tracking.TargetTracking{
+		Name: name, Target: target, Metrics: metrics,
+		ScaleOutCooldown: &r.ScaleOutCooldown, ScaleInCooldown: &r.ScaleInCooldown,
+	}
+}
+
+// hourly is the scheduled retune.
+func (r *retuner) hourly() error {
+	if r.Choose != nil {
+		if err := r.choose(); err != nil {
+			return err
+		}
+	}
+	return r.retune(r.Retune.Window)
+}
+
+// drifted looks whether the duration has left the one that the targets were made for.
+func (r *retuner) drifted() error {
+	mean, samples := r.control.Measured(r.Retune.DriftWindow + r.control.Scenario().Assumptions.Tracking.PublicationDelay)
+	if !r.Retune.Rails.Enough(samples) {
+		return nil
+	}
+	if away := math.Abs(math.Log(float64(mean) / float64(r.processing))); away < math.Log(r.Retune.DriftFactor) {
+		return nil
+	}
+	return r.retune(r.Retune.DriftWindow)
+}
+
+func (r *retuner) retune(window time.Duration) error {
+	mean, samples := r.control.Measured(window)
+	proposal, err := r.Retune.Rails.Propose(r.promise, r.targets, backlog.Reading{Samples: samples, Mean: mean})
+	if err != nil || !proposal.Change {
+		return err
+	}
+	r.processing = mean
+	return r.put(proposal.Targets)
+}
+
+// fromZero starts the first task where none may be left running: one task while messages are visible and none runs, in
+// 2 of 2 periods.
+func fromZero(c *simulation.Control, cooldown time.Duration) tracking.StepScaling {
+	visible, running := simulation.Visible("Average"), simulation.RunningTasks()
+	waiting := alarm(c, []tracking.MetricQuery{
+		{ID: "visible", Metric: &visible},
+		{ID: "running", Metric: &running},
+		{ID: "waiting", Expression: "IF(visible > 0 AND FILL(running, 0) < 1, 1, 0)", ReturnData: true},
+	}, c.Scenario().Assumptions.Period(), 2)
+	zero := 0.0
+	return tracking.StepScaling{
+		Name: "from-zero", Adjustment: tracking.ChangeInCapacity, Cooldown: &cooldown, Aggregation: "Maximum",
+		Steps:  []tracking.Step{{Lower: &zero, Adjustment: 1}},
+		Alarms: []tracking.AlarmSpec{waiting("from-zero", tracking.GreaterThanOrEqual, 1)},
+	}
+}

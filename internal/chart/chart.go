@@ -1,8 +1,8 @@
 // Package chart draws series over time: as SVG for documents and reports, and as text for a terminal.
 //
-// A [Chart] is a stack of panels with one time axis. Its SVG is small, has no scripts and no fonts of its own, is the same
-// for the same input, and reads on a light and on a dark page: it follows the reader's colour scheme, its own background
-// with it.
+// A [Chart] is a stack of panels with one time axis. Its SVG is small, has no scripts and no fonts of its own, is the
+// same for the same input, and reads on a light and on a dark page: it follows the reader's colour scheme, its own
+// background with it.
 package chart
 
 // Chart is one picture.
@@ -71,7 +71,8 @@ type Event struct {
 	Color Color
 }
 
-// Color is one of a few that can be told apart on light and dark backgrounds, by people who see colours differently too.
+// Color is one of a few that can be told apart on light and dark backgrounds, by people who see colours differently
+// too.
 type Color int
 
 // Colors.

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -55,13 +56,14 @@ func TestSVGIsWellFormedAndRepeats(t *testing.T) {
 	svg := everything().SVG()
 	decoder := xml.NewDecoder(strings.NewReader(svg))
 	for {
-		if _, err := decoder.Token(); err == io.EOF {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []string{"Tasks &amp; &lt;messages&gt;", "prefers-color-scheme:dark", ">bounds<", ">deployment<", ">out<"} {
+	for _, want := range []string{"Tasks &amp; &lt;messages&gt;", "prefers-color-scheme:dark", ">bounds<",
+		">deployment<", ">out<"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("no %q in the SVG", want)
 		}
@@ -100,7 +102,8 @@ func TestText(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if colored := (Text{Color: true, Lines: []Line{{X: []float64{0, 1}, Y: []float64{0, 1}, Color: Green}}}).String(); !strings.Contains(colored, "\x1b[32m") {
+	if colored := (Text{Color: true, Lines: []Line{{X: []float64{0, 1}, Y: []float64{0, 1},
+		Color: Green}}}).String(); !strings.Contains(colored, "\x1b[32m") {
 		t.Errorf("no colour in %q", colored)
 	}
 }

@@ -70,8 +70,8 @@ func (c Chart) SVG() string {
 
 func (c Chart) document(cv *canvas, height float64) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%s" height="%s" role="img" aria-label="%s">`+"\n",
-		num(cv.width), num(height), num(cv.width), num(height), html.EscapeString(c.Title))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]s %[2]s" width="%[1]s" height="%[2]s" `+
+		`role="img" aria-label="%[3]s">`+"\n", num(cv.width), num(height), html.EscapeString(c.Title))
 	b.WriteString("<style>\n" +
 		"text{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328}\n" +
 		".title{font-size:15px;font-weight:600}.strong{font-weight:600}.soft{fill:#656d76}\n" +
@@ -127,8 +127,8 @@ func (cv *canvas) panel(p Panel, y float64, id string, last bool) float64 {
 			cv.text(cv.x(v), cv.bottom+16, "soft", "middle", label(v))
 		}
 	}
-	fmt.Fprintf(&cv.out, `<clipPath id="%s"><rect x="%d" y="%s" width="%s" height="%s"/></clipPath><g clip-path="url(#%s)">`+"\n",
-		id, left, num(cv.top), num(cv.width-left-right), num(cv.bottom-cv.top), id)
+	fmt.Fprintf(&cv.out, `<clipPath id="%[1]s"><rect x="%[2]d" y="%[3]s" width="%[4]s" height="%[5]s"/></clipPath>`+
+		`<g clip-path="url(#%[1]s)">`+"\n", id, left, num(cv.top), num(cv.width-left-right), num(cv.bottom-cv.top))
 	for _, m := range p.Marks {
 		m.draw(cv)
 	}
@@ -146,9 +146,11 @@ func (cv *canvas) legend(p Panel, x float64) {
 		}
 		y := cv.top - 13
 		if s.area {
-			fmt.Fprintf(&cv.out, `<rect class="f%d" fill-opacity=".25" x="%s" y="%s" width="18" height="9"/>`+"\n", s.color, num(x), num(y-4.5))
+			fmt.Fprintf(&cv.out, `<rect class="f%d" fill-opacity=".25" x="%s" y="%s" width="18" height="9"/>`+"\n",
+				s.color, num(x), num(y-4.5))
 		} else {
-			fmt.Fprintf(&cv.out, `<path class="s%d" stroke-width="2"%s d="M%s %sh18"/>`+"\n", s.color, dashes(s.dashed), num(x), num(y))
+			fmt.Fprintf(&cv.out, `<path class="s%d" stroke-width="2"%s d="M%s %sh18"/>`+"\n", s.color,
+				dashes(s.dashed), num(x), num(y))
 		}
 		cv.text(x+23, y+4, "", "", name)
 		x += 23 + float64(len([]rune(name)))*letter + 16
@@ -185,9 +187,11 @@ func (l Line) draw(cv *canvas) {
 		d := cv.path(run.x, run.y, l.Step)
 		if l.Fill {
 			base := num(cv.y(max(0, cv.yLow)))
-			fmt.Fprintf(&cv.out, `<path class="f%d" fill-opacity=".15" d="%sV%sH%sZ"/>`+"\n", l.Color, d, base, num(cv.x(run.x[0])))
+			fmt.Fprintf(&cv.out, `<path class="f%d" fill-opacity=".15" d="%sV%sH%sZ"/>`+"\n", l.Color, d, base,
+				num(cv.x(run.x[0])))
 		}
-		fmt.Fprintf(&cv.out, `<path class="s%d" fill="none" stroke-width="1.8"%s d="%s"/>`+"\n", l.Color, dashes(l.Dashed), d)
+		fmt.Fprintf(&cv.out, `<path class="s%d" fill="none" stroke-width="1.8"%s d="%s"/>`+"\n", l.Color,
+			dashes(l.Dashed), d)
 	}
 }
 
@@ -236,11 +240,13 @@ func (b Band) draw(cv *canvas) {
 	for i := len(b.X) - 1; i >= 0; i-- {
 		fmt.Fprintf(&back, "V%sH%s", num(cv.y(b.Low[max(0, i-1)])), num(cv.x(b.X[max(0, i-1)])))
 	}
-	fmt.Fprintf(&cv.out, `<path class="f%d" fill-opacity=".18" d="%s%sZ"/>`+"\n", b.Color, cv.path(b.X, b.High, true), back.String())
+	fmt.Fprintf(&cv.out, `<path class="f%d" fill-opacity=".18" d="%s%sZ"/>`+"\n", b.Color, cv.path(b.X, b.High, true),
+		back.String())
 }
 
 func (r Rule) draw(cv *canvas) {
-	fmt.Fprintf(&cv.out, `<path class="s%d" stroke-width="1.5"%s d="M%d %sH%s"/>`+"\n", r.Color, dashes(true), left, num(cv.y(r.Y)), num(cv.width-right))
+	fmt.Fprintf(&cv.out, `<path class="s%d" stroke-width="1.5"%s d="M%d %sH%s"/>`+"\n", r.Color, dashes(true), left,
+		num(cv.y(r.Y)), num(cv.width-right))
 }
 
 func (s Span) draw(cv *canvas) {
@@ -252,7 +258,8 @@ func (s Span) draw(cv *canvas) {
 
 func (e Event) draw(cv *canvas) {
 	x := cv.x(e.X)
-	fmt.Fprintf(&cv.out, `<path class="s%d" stroke-width="1" stroke-dasharray="2 3" d="M%s %sV%s"/>`+"\n", e.Color, num(x), num(cv.top), num(cv.bottom))
+	fmt.Fprintf(&cv.out, `<path class="s%d" stroke-width="1" stroke-dasharray="2 3" d="M%s %sV%s"/>`+"\n", e.Color,
+		num(x), num(cv.top), num(cv.bottom))
 	if e.Label == "" || x < cv.labelled { // no room beside the one before
 		return
 	}

@@ -56,10 +56,9 @@ func (e *Engine) begin(d *Decision, now time.Time, policy, cause string, from, t
 	}
 	e.running = &Activity{
 		ID: e.newID(), Policy: policy, Cause: cause, From: from, To: to, Start: now,
-		Description:   fmt.Sprintf("Setting desired count to %d.", to),
-		Status:        InProgress,
-		StatusMessage: fmt.Sprintf("Successfully set desired count to %d. Waiting for change to be fulfilled by ecs.", to),
+		Description: fmt.Sprintf("Setting desired count to %d.", to), Status: InProgress,
 	}
+	e.running.StatusMessage = statusMessage(to, "Waiting for change to be fulfilled by ecs.")
 	d.Desired, d.Changed = to, true
 	d.Activities = append(d.Activities, *e.running)
 	e.lastReason = reasonKey{}
@@ -78,10 +77,14 @@ func (e *Engine) follow(d *Decision, now time.Time, c Capacity) {
 
 func (e *Engine) finish(d *Decision, now time.Time, status ActivityStatus, message string) {
 	e.running.Status, e.running.End = status, now
-	e.running.StatusMessage = fmt.Sprintf("Successfully set desired count to %d. %s", e.running.To, message)
+	e.running.StatusMessage = statusMessage(e.running.To, message)
 	d.Activities = append(d.Activities, *e.running)
 	e.running = nil
 	e.cooldown.complete(now)
+}
+
+func statusMessage(count int, then string) string {
+	return fmt.Sprintf("Successfully set desired count to %d. %s", count, then)
 }
 
 // reasonKey tells whether a reason for not scaling is news.
@@ -102,6 +105,7 @@ func (e *Engine) notScaled(d *Decision, now time.Time, p proposal, code ReasonCo
 		value = e.bounds.Min
 	case AtDesiredCapacity:
 		value = current
+	case AnticipatedFlapping, PutAsUnscalable: // tell none
 	}
 	key := reasonKey{code: code, policy: p.policy, value: value}
 	if key == e.lastReason {
@@ -124,6 +128,7 @@ func newReason(code ReasonCode, value int) NotScaledReason {
 		reason.MinCapacity = &value
 	case AtDesiredCapacity:
 		reason.CurrentCapacity = &value
+	case AnticipatedFlapping, PutAsUnscalable: // tell none
 	}
 	return reason
 }

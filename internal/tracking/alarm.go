@@ -60,7 +60,8 @@ func (s AlarmSpec) validate() error {
 	case s.EvaluationPeriods < 1:
 		return fmt.Errorf("alarm %s: %d evaluation periods, at least 1 is needed", s.Name, s.EvaluationPeriods)
 	case s.DatapointsToAlarm < 0 || s.DatapointsToAlarm > s.EvaluationPeriods:
-		return fmt.Errorf("alarm %s: %d datapoints to alarm of %d evaluation periods", s.Name, s.DatapointsToAlarm, s.EvaluationPeriods)
+		return fmt.Errorf("alarm %s: %d datapoints to alarm of %d evaluation periods", s.Name, s.DatapointsToAlarm,
+			s.EvaluationPeriods)
 	case s.ExtraDatapoints < 0:
 		return fmt.Errorf("alarm %s: %d extra datapoints", s.Name, s.ExtraDatapoints)
 	case math.IsNaN(s.Threshold) || math.IsInf(s.Threshold, 0):
@@ -120,7 +121,9 @@ func NewAlarm(spec AlarmSpec) (*Alarm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alarm %s: %w", spec.Name, err)
 	}
-	return &Alarm{spec: spec, request: request, state: StateInsufficientData, reason: "Unchecked: Initial alarm creation"}, nil
+	return &Alarm{
+		spec: spec, request: request, state: StateInsufficientData, reason: "Unchecked: Initial alarm creation",
+	}, nil
 }
 
 // update takes over the state of the alarm that this one replaces.
@@ -129,12 +132,11 @@ func (a *Alarm) update(old *Alarm) {
 	a.reason, a.reasonData = old.reason, old.reasonData
 }
 
-// Evaluate reads the newest datapoints that could be read at the moment at and moves the alarm to its new state. The range
-// ends with the last full period before at. It reports whether the state changed.
+// Evaluate reads the newest datapoints that could be read at the moment at and moves the alarm to its new state. The
+// range ends with the last full period before at. It reports whether the state changed.
 func (a *Alarm) Evaluate(at time.Time, metrics Metrics) (changed bool) {
 	length := a.spec.EvaluationPeriods + a.spec.ExtraDatapoints
-	end := at.UnixNano() / int64(a.spec.Period) * int64(a.spec.Period)
-	a.from = time.Unix(0, end).Add(-time.Duration(length) * a.spec.Period).UTC()
+	a.from = time.Unix(0, (periodNumber(at, a.spec.Period)-int64(length))*int64(a.spec.Period)).UTC()
 	a.values = a.request.read(metrics, a.from, a.spec.Period, at)
 	a.count = a.spec.count(a.values)
 	state := a.spec.judge(a.count, a.state)
@@ -146,8 +148,8 @@ func (a *Alarm) Evaluate(at time.Time, metrics Metrics) (changed bool) {
 	return true
 }
 
-// count is what decides the state of an alarm, out of the datapoints in its evaluation range: the N newest of those that
-// exist, or all where fewer do.
+// count is what decides the state of an alarm, out of the datapoints in its evaluation range: the N newest of those
+// that exist, or all where fewer do.
 type count struct {
 	datapoints int
 	breaching  int
@@ -173,9 +175,10 @@ func (s AlarmSpec) count(values []float64) count {
 	return c
 }
 
-// judge returns the new state, as "Configuring how CloudWatch alarms treat missing data" has it: with N datapoints their
-// treatment does not matter; with fewer, missing ones fill up to N as the treatment says. An alarm whose datapoints all
-// breach, the oldest being at least M periods old, fires although there are fewer than M ("premature alarm state").
+// judge returns the new state, as "Configuring how CloudWatch alarms treat missing data" has it: with N datapoints
+// their treatment does not matter; with fewer, missing ones fill up to N as the treatment says. An alarm whose
+// datapoints all breach, the oldest being at least M periods old, fires although there are fewer than M ("premature
+// alarm state").
 func (s AlarmSpec) judge(c count, before AlarmState) AlarmState {
 	absent := s.EvaluationPeriods - c.datapoints
 	switch {
@@ -230,7 +233,8 @@ type AlarmStatus struct {
 func (a *Alarm) Status() AlarmStatus {
 	s := AlarmStatus{
 		Spec: a.spec, State: a.state, Reason: a.reason, ReasonData: a.reasonData, Updated: a.updated,
-		Breaching: a.count.breaching, Needed: a.spec.DatapointsToAlarm, Evaluated: a.count.datapoints, Value: math.NaN(),
+		Breaching: a.count.breaching, Needed: a.spec.DatapointsToAlarm, Evaluated: a.count.datapoints,
+		Value: math.NaN(),
 	}
 	if a.values != nil && a.count.newest >= 0 {
 		s.Value, s.ValueAt = a.values[a.count.newest], a.timeOf(a.count.newest)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// datapoints reads "0 - X - X" as CloudWatch's tables write it, oldest first: 0 does not breach a threshold of 1, X does.
+// datapoints reads "0 - X - X" as CloudWatch's tables write it, oldest first: 0 does not breach a threshold of 1, X
+// does.
 func datapoints(s string) []float64 {
 	var values []float64
 	for _, field := range strings.Fields(s) {
@@ -47,7 +48,8 @@ func TestMissingDataTables(t *testing.T) {
 			Missing: test.missing, Ignore: test.ignore, Breaching: test.breaching, NotBreaching: test.notBreak,
 		} {
 			spec := AlarmSpec{
-				Comparison: GreaterThan, Threshold: 1, EvaluationPeriods: 3, DatapointsToAlarm: test.m, TreatMissing: treatment,
+				Comparison: GreaterThan, Threshold: 1, EvaluationPeriods: 3, DatapointsToAlarm: test.m,
+				TreatMissing: treatment,
 			}
 			if want == keep {
 				want = "as before"
@@ -72,8 +74,8 @@ func newTestAlarm(t *testing.T, spec AlarmSpec) *Alarm {
 	return alarm
 }
 
-// TestAlarmGraph follows the figure in "Alarm evaluation": 3 of 3 above 3 units fires in the fifth period, one below ends
-// it, and one period above does not fire again.
+// TestAlarmGraph follows the figure in "Alarm evaluation": 3 of 3 above 3 units fires in the fifth period, one below
+// ends it, and one period above does not fire again.
 func TestAlarmGraph(t *testing.T) {
 	store := newFeed(time.Minute)
 	store.set("Visible", 2, 2, 4, 4, 4, 2, 2, 2, 5, 2)
@@ -92,7 +94,8 @@ func TestAlarmGraph(t *testing.T) {
 func TestReasons(t *testing.T) {
 	store := newFeed(time.Minute)
 	store.set("Visible", 1, 9, 9.72, 8.5, 7, 7, 7)
-	alarm := newTestAlarm(t, AlarmSpec{Comparison: GreaterThanOrEqual, Threshold: 7.5, EvaluationPeriods: 3, ExtraDatapoints: 2})
+	alarm := newTestAlarm(t, AlarmSpec{Comparison: GreaterThanOrEqual, Threshold: 7.5, EvaluationPeriods: 3,
+		ExtraDatapoints: 2})
 	if got := alarm.Status().Reason; got != "Unchecked: Initial alarm creation" {
 		t.Errorf("at first: %s", got)
 	}
@@ -101,11 +104,11 @@ func TestReasons(t *testing.T) {
 		state  AlarmState
 		reason string
 	}{
-		{4, StateAlarm, "Threshold Crossed: 3 out of the last 3 datapoints [8.5 (24/11/26 12:03:00), 9.72 (24/11/26 12:02:00), " +
-			"9.0 (24/11/26 12:01:00)] were greater than or equal to the threshold (7.5) " +
-			"(minimum 3 datapoints for OK -> ALARM transition)."},
-		{5, StateOK, "Threshold Crossed: 1 out of the last 3 datapoints [7.0 (24/11/26 12:04:00)] was not greater than or equal " +
-			"to the threshold (7.5) (minimum 1 datapoint for ALARM -> OK transition)."},
+		{4, StateAlarm, "Threshold Crossed: 3 out of the last 3 datapoints [8.5 (24/11/26 12:03:00), 9.72 (24/11/26 " +
+			"12:02:00), 9.0 (24/11/26 12:01:00)] were greater than or equal to the threshold (7.5) (minimum 3 " +
+			"datapoints for OK -> ALARM transition)."},
+		{5, StateOK, "Threshold Crossed: 1 out of the last 3 datapoints [7.0 (24/11/26 12:04:00)] was not greater " +
+			"than or equal to the threshold (7.5) (minimum 1 datapoint for ALARM -> OK transition)."},
 		{30, StateInsufficientData, "Insufficient Data: 5 datapoints were unknown."},
 	} {
 		if !alarm.Evaluate(epoch.Add(time.Duration(step.minute)*time.Minute), store) {
@@ -126,9 +129,10 @@ func TestReasonWithManyDatapoints(t *testing.T) {
 	store.set("Visible", make([]float64, 15)...)
 	alarm := newTestAlarm(t, AlarmSpec{Comparison: LessThan, Threshold: 10.8, EvaluationPeriods: 15})
 	alarm.Evaluate(epoch.Add(15*time.Minute), store)
-	const want = "Threshold Crossed: 15 out of the last 15 datapoints were less than the threshold (10.8). The most recent " +
-		"datapoints which crossed the threshold: [0.0 (24/11/26 12:14:00), 0.0 (24/11/26 12:13:00), 0.0 (24/11/26 12:12:00), " +
-		"0.0 (24/11/26 12:11:00), 0.0 (24/11/26 12:10:00)] (minimum 15 datapoints for OK -> ALARM transition)."
+	const want = "Threshold Crossed: 15 out of the last 15 datapoints were less than the threshold (10.8). The most " +
+		"recent datapoints which crossed the threshold: [0.0 (24/11/26 12:14:00), 0.0 (24/11/26 12:13:00), 0.0 " +
+		"(24/11/26 12:12:00), 0.0 (24/11/26 12:11:00), 0.0 (24/11/26 12:10:00)] (minimum 15 datapoints for OK -> " +
+		"ALARM transition)."
 	if got := alarm.Status().Reason; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
@@ -141,12 +145,14 @@ func TestHowManyOfHowMany(t *testing.T) {
 	alarm := newTestAlarm(t, AlarmSpec{Comparison: GreaterThan, Threshold: 3, EvaluationPeriods: 3, ExtraDatapoints: 2})
 	alarm.Evaluate(epoch.Add(4*time.Minute), store)
 	s := alarm.Status()
-	if s.Breaching != 2 || s.Needed != 3 || s.Evaluated != 3 || s.Value != 6 || !s.ValueAt.Equal(epoch.Add(3*time.Minute)) {
+	if s.Breaching != 2 || s.Needed != 3 || s.Evaluated != 3 || s.Value != 6 ||
+		!s.ValueAt.Equal(epoch.Add(3*time.Minute)) {
 		t.Errorf("%+v", s)
 	}
 }
 
-// TestNewAlarmUsesEarlierDatapoints: "CloudWatch retrieves the most recent data points from before the alarm was created".
+// TestNewAlarmUsesEarlierDatapoints: "CloudWatch retrieves the most recent data points from before the alarm was
+// created".
 func TestNewAlarmUsesEarlierDatapoints(t *testing.T) {
 	store := newFeed(time.Minute)
 	store.set("Visible", 5, 5, 5)
@@ -158,7 +164,8 @@ func TestNewAlarmUsesEarlierDatapoints(t *testing.T) {
 
 func TestAlarmSpecErrors(t *testing.T) {
 	good := AlarmSpec{
-		Name: "a", Metrics: SingleMetric(metric("Visible")), Comparison: GreaterThan, Period: time.Minute, EvaluationPeriods: 3,
+		Name: "a", Metrics: SingleMetric(metric("Visible")), Comparison: GreaterThan, Period: time.Minute,
+		EvaluationPeriods: 3,
 	}
 	m := metric("Visible")
 	for want, change := range map[string]func(*AlarmSpec){
@@ -169,9 +176,13 @@ func TestAlarmSpecErrors(t *testing.T) {
 		`"GreaterThanUpperThreshold" is not`: func(s *AlarmSpec) { s.Comparison = "GreaterThanUpperThreshold" },
 		`missing data "sometimes"`:           func(s *AlarmSpec) { s.TreatMissing = "sometimes" },
 		"none of the 0 metric queries":       func(s *AlarmSpec) { s.Metrics = nil },
-		"needs either a metric or an expr":   func(s *AlarmSpec) { s.Metrics = []MetricQuery{{ID: "m1", ReturnData: true}} },
+		"needs either a metric or an expr": func(s *AlarmSpec) {
+			s.Metrics = []MetricQuery{{ID: "m1",
+				ReturnData: true}}
+		},
 		`"m1" and "m2": ReturnData must be`: func(s *AlarmSpec) {
-			s.Metrics = []MetricQuery{{ID: "m1", Metric: &m, ReturnData: true}, {ID: "m2", Metric: &m, ReturnData: true}}
+			s.Metrics = []MetricQuery{{ID: "m1", Metric: &m, ReturnData: true}, {ID: "m2", Metric: &m,
+				ReturnData: true}}
 		},
 		"the result is an array of time series": func(s *AlarmSpec) {
 			s.Metrics = []MetricQuery{{ID: "m1", Metric: &m}, {ID: "e1", Expression: "METRICS()", ReturnData: true}}

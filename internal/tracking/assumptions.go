@@ -2,18 +2,21 @@ package tracking
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
-// Assumptions are the numbers and choices that decide how scaling behaves and that the caller may change. The zero value
-// is not the default: start from [DefaultAssumptions]. [Catalogue] says of every field how well it is known.
+// Assumptions are the numbers and choices that decide how scaling behaves and that the caller may change. The zero
+// value is not the default: start from [DefaultAssumptions]. [Catalogue] says of every field how well it is known.
 type Assumptions struct {
-	// Period is the length of a datapoint and the time between two evaluations. 60 s on AWS, anything in a scaled world.
+	// Period is the length of a datapoint and the time between two evaluations. 60 s on AWS, anything in a scaled
+	// world.
 	Period time.Duration
-	// EvaluationOffset is how long after a full period the alarms are evaluated. The engine does not use it; callers do.
+	// EvaluationOffset is how long after a full period the alarms are evaluated. The engine does not use it; callers
+	// do.
 	EvaluationOffset time.Duration
-	// PublicationDelay is how long after its end a datapoint becomes readable, unless the metric has a delay of its own. The
-	// engine does not use it either; whoever fills the [Metrics] does.
+	// PublicationDelay is how long after its end a datapoint becomes readable, unless the metric has a delay of its
+	// own. The engine does not use it either; whoever fills the [Metrics] does.
 	PublicationDelay time.Duration
 	// AlarmLag is how much later than it becomes readable a datapoint enters a scaling decision.
 	AlarmLag time.Duration
@@ -128,15 +131,18 @@ const (
 	userGuide  = "Application Auto Scaling user guide"
 	apiTarget  = "API_TargetTrackingScalingPolicyConfiguration"
 	alarmGuide = "CloudWatch user guide, Alarm evaluation"
-	calibrated = "together with the others of its kind set so that a step scales out as AWS measured: 363 s with 60 s metrics"
+	calibrated = "together with the others of its kind set so that a step scales out as AWS measured: 363 s " +
+		"with 60 s metrics"
 )
 
 // Catalogue lists every field of [Assumptions] in order.
 func Catalogue() []Known {
 	return []Known{
-		{"Period", Documented, "ECS and SQS metrics arrive by the minute; a policy for ECS takes no other period for custom metrics"},
+		{"Period", Documented, "ECS and SQS metrics arrive by the minute; a policy for ECS takes no other period " +
+			"for custom metrics"},
 		{"EvaluationOffset", Inferred, calibrated},
-		{"PublicationDelay", Inferred, calibrated + "; SQS documents each minute, up to 15 minutes late after idle hours"},
+		{"PublicationDelay", Inferred, calibrated +
+			"; SQS documents each minute, up to 15 minutes late after idle hours"},
 		{"AlarmLag", Inferred, calibrated},
 		{"HighPeriods", Observed, "alarms that AWS made; 3 in every report"},
 		{"HighDatapoints", Observed, "alarms that AWS made; 3 in every report"},
@@ -149,9 +155,12 @@ func Catalogue() []Known {
 		{"ScaleInPace", Unknown, userGuide + ": scales in more gradually, and rounds so that not too much is removed"},
 		{"ScaleOutCooldown", Documented, apiTarget + ": 300 s for ECS services"},
 		{"ScaleInCooldown", Documented, apiTarget + ": 300 s for ECS services"},
-		{"CooldownStart", Inferred, userGuide + ": after it successfully scales out it starts to calculate the cooldown time"},
-		{"CooldownBasis", Inferred, userGuide + ": capacity added by the initiating scale-out is part of the next one's desired capacity"},
-		{"ZeroDatapoints", Documented, "ECS developer guide, Service auto scaling: waits for one data point at capacity 0"},
+		{"CooldownStart", Inferred, userGuide +
+			": after it successfully scales out it starts to calculate the cooldown time"},
+		{"CooldownBasis", Inferred, userGuide +
+			": capacity added by the initiating scale-out is part of the next one's desired capacity"},
+		{"ZeroDatapoints", Documented, "ECS developer guide, Service auto scaling: waits for one data point at " +
+			"capacity 0"},
 		{"PutRecreatesAlarms", Unknown, "no source"},
 		{"PutResetsCooldown", Unknown, "no source"},
 	}
@@ -169,38 +178,42 @@ func (a Assumptions) Scaled(n float64) Assumptions {
 
 // Validate reports the first value that makes no sense, by the name of its field.
 func (a Assumptions) Validate() error {
-	for _, d := range []struct {
+	readByHigh := a.HighPeriods + a.ExtraDatapoints
+	for _, check := range []struct {
 		field string
-		value time.Duration
+		value any
+		good  bool
+		want  string
 	}{
-		{"EvaluationOffset", a.EvaluationOffset}, {"PublicationDelay", a.PublicationDelay}, {"AlarmLag", a.AlarmLag},
-		{"ScaleOutCooldown", a.ScaleOutCooldown}, {"ScaleInCooldown", a.ScaleInCooldown},
+		{"Period", a.Period, a.Period > 0, "above 0"},
+		{"EvaluationOffset", a.EvaluationOffset, a.EvaluationOffset >= 0, "at least 0"},
+		{"PublicationDelay", a.PublicationDelay, a.PublicationDelay >= 0, "at least 0"},
+		{"AlarmLag", a.AlarmLag, a.AlarmLag >= 0, "at least 0"},
+		{"HighDatapoints", a.HighDatapoints, within(a.HighDatapoints, 1, a.HighPeriods), "1 to HighPeriods"},
+		{"LowDatapoints", a.LowDatapoints, within(a.LowDatapoints, 1, a.LowPeriods), "1 to LowPeriods"},
+		{"LowRatio", a.LowRatio, a.LowRatio > 0 && a.LowRatio <= 1, "above 0 and at most 1"},
+		{"ExtraDatapoints", a.ExtraDatapoints, a.ExtraDatapoints >= 0, "at least 0"},
+		{"Datapoint", a.Datapoint, oneOf(a.Datapoint, Newest, Average, Nearest), "newest, average or nearest"},
+		{"ScaleInPace", a.ScaleInPace, oneOf(a.ScaleInPace, Proportional, OneAtATime), "proportional or one-at-a-time"},
+		{"ScaleOutCooldown", a.ScaleOutCooldown, a.ScaleOutCooldown >= 0, "at least 0"},
+		{"ScaleInCooldown", a.ScaleInCooldown, a.ScaleInCooldown >= 0, "at least 0"},
+		{
+			"CooldownStart", a.CooldownStart, oneOf(a.CooldownStart, FromDecision, FromCompletion),
+			"decision or completion",
+		},
+		{
+			"CooldownBasis", a.CooldownBasis, oneOf(a.CooldownBasis, BeforeScaleOut, RunningCount),
+			"before-scale-out or running",
+		},
+		{"ZeroDatapoints", a.ZeroDatapoints, within(a.ZeroDatapoints, 1, readByHigh), "1 to what AlarmHigh reads"},
 	} {
-		if d.value < 0 {
-			return fmt.Errorf("assumption %s: %v must not be negative", d.field, d.value)
+		if !check.good {
+			return fmt.Errorf("assumption %s: %v must be %s", check.field, check.value, check.want)
 		}
-	}
-	switch {
-	case a.Period <= 0:
-		return fmt.Errorf("assumption Period: %v must be above 0", a.Period)
-	case a.HighDatapoints < 1 || a.HighDatapoints > a.HighPeriods:
-		return fmt.Errorf("assumption HighDatapoints: %d of %d periods", a.HighDatapoints, a.HighPeriods)
-	case a.LowDatapoints < 1 || a.LowDatapoints > a.LowPeriods:
-		return fmt.Errorf("assumption LowDatapoints: %d of %d periods", a.LowDatapoints, a.LowPeriods)
-	case !(a.LowRatio > 0 && a.LowRatio <= 1):
-		return fmt.Errorf("assumption LowRatio: %v must be above 0 and at most 1", a.LowRatio)
-	case a.ExtraDatapoints < 0:
-		return fmt.Errorf("assumption ExtraDatapoints: %d must not be negative", a.ExtraDatapoints)
-	case a.ZeroDatapoints < 1 || a.ZeroDatapoints > a.HighPeriods+a.ExtraDatapoints:
-		return fmt.Errorf("assumption ZeroDatapoints: %d of the %d that AlarmHigh reads", a.ZeroDatapoints, a.HighPeriods+a.ExtraDatapoints)
-	case a.Datapoint != Newest && a.Datapoint != Average && a.Datapoint != Nearest:
-		return fmt.Errorf("assumption Datapoint: %q is not one of %v", a.Datapoint, []DatapointChoice{Newest, Average, Nearest})
-	case a.ScaleInPace != Proportional && a.ScaleInPace != OneAtATime:
-		return fmt.Errorf("assumption ScaleInPace: %q is not one of %v", a.ScaleInPace, []Pace{Proportional, OneAtATime})
-	case a.CooldownStart != FromDecision && a.CooldownStart != FromCompletion:
-		return fmt.Errorf("assumption CooldownStart: %q is not one of %v", a.CooldownStart, []CooldownStart{FromDecision, FromCompletion})
-	case a.CooldownBasis != BeforeScaleOut && a.CooldownBasis != RunningCount:
-		return fmt.Errorf("assumption CooldownBasis: %q is not one of %v", a.CooldownBasis, []CooldownBasis{BeforeScaleOut, RunningCount})
 	}
 	return nil
 }
+
+func within(n, least, most int) bool { return least <= n && n <= most }
+
+func oneOf[T comparable](v T, choices ...T) bool { return slices.Contains(choices, v) }

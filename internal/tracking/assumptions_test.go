@@ -75,12 +75,38 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestVirtualTimeMayBeginAtZero: a simulation counts from the Unix epoch, and alarms look back before it.
+func TestVirtualTimeMayBeginAtZero(t *testing.T) {
+	zero := time.Unix(0, 0)
+	store := NewMemory(time.Minute, 8)
+	e, err := New(Config{Bounds: Bounds{1, 9}, Assumptions: DefaultAssumptions(), Metrics: store, NewID: ids()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.PutTargetTracking(zero, TargetTracking{Name: "p", Target: 10,
+		Metrics: SingleMetric(metric("m"))}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		start := zero.Add(time.Duration(i) * time.Minute)
+		if d := e.Evaluate(start.Add(9*time.Second), steady(2)); d.Changed {
+			if i != 6 {
+				t.Errorf("scale-out in minute %d, want 6", i)
+			}
+			return
+		}
+		store.Put(metric("m").Key(), start, 20, start.Add(2*time.Minute))
+	}
+	t.Error("no scale-out")
+}
+
 func TestPredefinedMetric(t *testing.T) {
 	queries, err := PredefinedMetric("ECSServiceAverageCPUUtilization", resource)
 	if err != nil || queries[0].Metric.Key() != "AWS/ECS/CPUUtilization{ClusterName=jobs,ServiceName=worker}Average" {
 		t.Errorf("%+v, %v", queries, err)
 	}
-	for _, bad := range [][2]string{{"ALBRequestCountPerTarget", resource}, {"ECSServiceAverageCPUUtilization", "table/x"}} {
+	for _, bad := range [][2]string{{"ALBRequestCountPerTarget", resource}, {"ECSServiceAverageCPUUtilization",
+		"table/x"}} {
 		if _, err := PredefinedMetric(bad[0], bad[1]); err == nil {
 			t.Errorf("%v: no error", bad)
 		}

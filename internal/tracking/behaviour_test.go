@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestCalibration: AWS measured 363 s from a step of load to the first scale-out with 60 s metrics. With the defaults, a
-// step at a full minute scales out 330 to 400 s later.
+// TestCalibration: AWS measured 363 s from a step of load to the first scale-out with 60 s metrics. With the
+// defaults, a step at a full minute scales out 330 to 400 s later.
 func TestCalibration(t *testing.T) {
 	w := newWorld(t, DefaultAssumptions(), Bounds{1, 100}, 4)
 	w.track(t, "rate", 48, templateRate())
@@ -44,7 +44,8 @@ func TestCalibrationInAScaledWorld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.PutTargetTracking(epoch, TargetTracking{Name: "p", Target: 10, Metrics: SingleMetric(metric("m"))}); err != nil {
+		if err := e.PutTargetTracking(epoch, TargetTracking{Name: "p", Target: 10,
+			Metrics: SingleMetric(metric("m"))}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 60 {
@@ -67,8 +68,8 @@ func TestCalibrationInAScaledWorld(t *testing.T) {
 	}
 }
 
-// TestDefect7DivisionByZeroTasks: the blueprint divides visible messages by the number of tasks. With none running that has
-// no datapoint, and the service never leaves zero. (Defect 7 of the original.)
+// TestDefect7DivisionByZeroTasks: the blueprint divides visible messages by the number of tasks. With none running
+// that has no datapoint, and the service never leaves zero. (Defect 7 of the original.)
 func TestDefect7DivisionByZeroTasks(t *testing.T) {
 	visible, tasks := metric("Visible"), metric("Tasks")
 	blueprint := []MetricQuery{
@@ -106,19 +107,21 @@ func TestDefect7DivisionByZeroTasks(t *testing.T) {
 	}
 }
 
-// putFromZero puts the template's step policy: one task when messages are visible and none runs, in 2 of 2 periods. A task
-// count that is late is taken from before; one that was never there is none.
+// putFromZero puts the template's step policy: one task when messages are visible and none runs, in 2 of 2 periods. A
+// task count that is late is taken from before; one that was never there is none.
 func putFromZero(t fatal, e *Engine, assume Assumptions) {
 	t.Helper()
 	visible, tasks := metric("Visible"), metric("Tasks")
 	err := e.PutStep(epoch, StepScaling{
 		Name: "from-zero", Adjustment: ChangeInCapacity, Steps: []Step{{Lower: bound(0), Adjustment: 1}},
 		Alarms: []AlarmSpec{{
-			Name: "from-zero", Comparison: GreaterThanOrEqual, Threshold: 1, Period: assume.Period, EvaluationPeriods: 2,
-			ExtraDatapoints: assume.ExtraDatapoints,
+			Name: "from-zero", Comparison: GreaterThanOrEqual, Threshold: 1, Period: assume.Period,
+			EvaluationPeriods: 2,
+			ExtraDatapoints:   assume.ExtraDatapoints,
 			Metrics: []MetricQuery{
 				{ID: "visible", Metric: &visible}, {ID: "tasks", Metric: &tasks},
-				{ID: "waiting", Expression: "IF(visible > 0, IF(FILL(FILL(tasks, REPEAT), 0) < 1, 1, 0), 0)", ReturnData: true},
+				{ID: "waiting", Expression: "IF(visible > 0, IF(FILL(FILL(tasks, REPEAT), 0) < 1, 1, 0), 0)",
+					ReturnData: true},
 			},
 		}},
 	})
@@ -170,7 +173,8 @@ func TestPain5SlowOutExplained(t *testing.T) {
 		}
 		w.run(40 * time.Minute)
 		first := w.changes()[0]
-		if !strings.Contains(first.Cause, "AlarmHigh") || !strings.HasSuffix(first.Cause, "in state ALARM triggered policy rate") {
+		if !strings.Contains(first.Cause, "AlarmHigh") || !strings.HasSuffix(first.Cause,
+			"in state ALARM triggered policy rate") {
 			t.Errorf("cause %q", first.Cause)
 		}
 		return first.Start.Sub(epoch.Add(30 * time.Minute))
@@ -182,15 +186,17 @@ func TestPain5SlowOutExplained(t *testing.T) {
 		"lag of the alarm (by 60s)": whole - measure(func(a *Assumptions) { a.AlarmLag = 30 * time.Second }),
 	}
 	want := map[string]time.Duration{
-		"two of the three periods": 2 * time.Minute, "publication": time.Minute, "lag of the alarm (by 60s)": time.Minute,
+		"two of the three periods": 2 * time.Minute, "publication": time.Minute,
+		"lag of the alarm (by 60s)": time.Minute,
 	}
 	if whole != 369*time.Second || !reflect.DeepEqual(parts, want) {
 		t.Errorf("%v in all, of it %v", whole, parts)
 	}
 }
 
-// TestPain6NeverStuckAtZeroWithOneMessage: one message is less than any target above 1, so target tracking alone would
-// leave it waiting at zero tasks for ever; the step policy starts a task for it, and the service returns to zero. (Pain 6.)
+// TestPain6NeverStuckAtZeroWithOneMessage: one message is less than any target above 1, so target tracking alone
+// would leave it waiting at zero tasks for ever; the step policy starts a task for it, and the service returns to
+// zero. (Pain 6.)
 func TestPain6NeverStuckAtZeroWithOneMessage(t *testing.T) {
 	for _, lostTasks := range []bool{false, true} { // Container Insights reports 0 tasks, or nothing at all
 		w := newWorld(t, DefaultAssumptions(), Bounds{0, 10}, 0)
@@ -220,9 +226,10 @@ func TestPain6NeverStuckAtZeroWithOneMessage(t *testing.T) {
 	}
 }
 
-// TestOneDatapointAtZero: "With target tracking scaling policies, when actual capacity is 0 and the metric indicates that
-// there is workload demand, Service Auto Scaling waits for one data point to be sent before scaling out. In this case, it
-// scales out by the minimum possible amount as a starting point" (ECS developer guide, Service auto scaling).
+// TestOneDatapointAtZero: "With target tracking scaling policies, when actual capacity is 0 and the metric indicates
+// that there is workload demand, Service Auto Scaling waits for one data point to be sent before scaling out. In this
+// case, it scales out by the minimum possible amount as a starting point" (ECS developer guide, Service auto
+// scaling).
 func TestOneDatapointAtZero(t *testing.T) {
 	b := newBench(t, quick(), Bounds{0, 10})
 	b.assume.HighPeriods, b.assume.HighDatapoints = 3, 3
@@ -239,8 +246,8 @@ func TestOneDatapointAtZero(t *testing.T) {
 	}
 }
 
-// TestInsufficientDataDoesNotScale: "A target tracking scaling policy does not perform scaling when the specified metric
-// has insufficient data" (ECS developer guide, Target tracking scaling policies).
+// TestInsufficientDataDoesNotScale: "A target tracking scaling policy does not perform scaling when the specified
+// metric has insufficient data" (ECS developer guide, Target tracking scaling policies).
 func TestInsufficientDataDoesNotScale(t *testing.T) {
 	w := newWorld(t, DefaultAssumptions(), Bounds{1, 100}, 10)
 	w.track(t, "backlog", 12, templateBacklog())

@@ -9,7 +9,8 @@ import (
 // benchEngine has the template's two policies on constant traffic.
 func benchEngine(b *testing.B) (*Engine, *Memory) {
 	store := NewMemory(time.Minute, 64)
-	e, err := New(Config{ResourceID: resource, Bounds: Bounds{1, 100}, Assumptions: DefaultAssumptions(), Metrics: store, NewID: ids()})
+	e, err := New(Config{ResourceID: resource, Bounds: Bounds{1, 100}, Assumptions: DefaultAssumptions(),
+		Metrics: store, NewID: ids()})
 	if err != nil {
 		b.Fatal(err)
 	}

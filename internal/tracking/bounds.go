@@ -8,9 +8,9 @@ import (
 // Bounds returns the present bounds.
 func (e *Engine) Bounds() Bounds { return e.bounds }
 
-// SetBounds moves MinCapacity and MaxCapacity, as RegisterScalableTarget does: a desired count outside of them is moved to
-// the nearer one at once, without regard to alarms, cooldowns, deployments or suspension. Bounds that do not change are
-// enforced all the same.
+// SetBounds moves MinCapacity and MaxCapacity, as RegisterScalableTarget does: a desired count outside of them is
+// moved to the nearer one at once, without regard to alarms, cooldowns, deployments or suspension. Bounds that do not
+// change are enforced all the same.
 func (e *Engine) SetBounds(now time.Time, b Bounds, c Capacity) (Decision, error) {
 	d := Decision{Desired: c.Desired}
 	if err := b.validate(); err != nil {
@@ -27,8 +27,8 @@ func (e *Engine) SetBounds(now time.Time, b Bounds, c Capacity) (Decision, error
 	return d, nil
 }
 
-// Scheduled carries out a scheduled action that is due: it moves the bounds (nil keeps one), unless scheduled scaling is
-// suspended. When the action is due is the caller's business.
+// Scheduled carries out a scheduled action that is due: it moves the bounds (nil keeps one), unless scheduled scaling
+// is suspended. When the action is due is the caller's business.
 func (e *Engine) Scheduled(now time.Time, name string, minimum, maximum *int, c Capacity) (Decision, error) {
 	if e.suspended.Scheduled {
 		return Decision{Desired: c.Desired}, nil
@@ -44,7 +44,8 @@ func (e *Engine) Scheduled(now time.Time, name string, minimum, maximum *int, c 
 		b.Max, what = *maximum, what+fmt.Sprintf("max capacity to %d", *maximum)
 	}
 	if what == "" {
-		return Decision{Desired: c.Desired}, fmt.Errorf("scheduled action %s: sets neither minimum nor maximum capacity", name)
+		return Decision{Desired: c.Desired},
+			fmt.Errorf("scheduled action %s: sets neither minimum nor maximum capacity", name)
 	}
 	d, err := e.SetBounds(now, b, c)
 	if err != nil {

@@ -4,10 +4,10 @@ import "time"
 
 // cooldown is what the last scaling actions of policies block.
 //
-// During a scale-out cooldown a scale-out is computed from the capacity before the one that began it, so that what it added
-// counts as part of the next: only a larger one acts, and only with the difference. A scale-in cooldown blocks scale-in
-// until it ends; a scale-out is never blocked by it and ends it. Bounds and schedules neither wait for a cooldown nor begin
-// one.
+// During a scale-out cooldown a scale-out is computed from the capacity before the one that began it, so that what it
+// added counts as part of the next: only a larger one acts, and only with the difference. A scale-in cooldown blocks
+// scale-in until it ends; a scale-out is never blocked by it and ends it. Bounds and schedules neither wait for a
+// cooldown nor begin one.
 type cooldown struct {
 	outUntil, inUntil time.Time
 	base              int // running count when the scale-out cooldown began

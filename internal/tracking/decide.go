@@ -45,7 +45,8 @@ func flaps(running int, metric, target float64) bool {
 
 // scaleOut is what target tracking proposes from a capacity while AlarmHigh is in ALARM.
 func (p *trackingPolicy) scaleOut(a Assumptions, from int, atZero bool) proposal {
-	out := proposal{policy: p.Name, alarm: p.high.spec.Name, wanted: -1, cooldown: pick(p.ScaleOutCooldown, a.ScaleOutCooldown)}
+	out := noProposal
+	out.policy, out.alarm, out.cooldown = p.Name, p.high.spec.Name, pick(p.ScaleOutCooldown, a.ScaleOutCooldown)
 	switch {
 	case atZero && p.demandAtZero(a.ZeroDatapoints):
 		out.wanted = 1
@@ -125,8 +126,8 @@ func (p *stepPolicy) propose(a Assumptions, from int) proposal {
 	return noProposal
 }
 
-// step finds the step for a breach of that size. Above the threshold lower bounds are inclusive and upper bounds are not;
-// below it, the other way round.
+// step finds the step for a breach of that size. Above the threshold lower bounds are inclusive and upper bounds are
+// not; below it, the other way round.
 func (p *stepPolicy) step(breach float64) (Step, bool) {
 	for _, s := range p.Steps {
 		lower, upper := s.interval()

@@ -16,9 +16,9 @@
 //	                  |
 //	new desired count, activity or reason for not scaling
 //
-// What AWS does not document is a field of [Assumptions] with its default and evidence level; nothing else in the package
-// holds such a number.
+// What AWS does not document is a field of [Assumptions] with its default and evidence level; nothing else in the
+// package holds such a number.
 //
-// Invariants: a decision lies within [Bounds]; while a policy is above its target nothing is removed by target tracking;
-// the same calls give the same decisions, activities and identifiers.
+// Invariants: a decision lies within [Bounds]; while a policy is above its target nothing is removed by target
+// tracking; the same calls give the same decisions, activities and identifiers.
 package tracking

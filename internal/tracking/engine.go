@@ -134,8 +134,8 @@ func (e *Engine) DeletePolicy(name string) bool {
 // Suspend sets which kinds of scaling are suspended.
 func (e *Engine) Suspend(s Suspended) { e.suspended = s }
 
-// Evaluate evaluates all alarms on what was readable and decides. Call it once a period, EvaluationOffset after a full one:
-// an alarm that stays in ALARM acts again each period.
+// Evaluate evaluates all alarms on what was readable and decides. Call it once a period, EvaluationOffset after a
+// full one: an alarm that stays in ALARM acts again each period.
 func (e *Engine) Evaluate(now time.Time, c Capacity) Decision {
 	d := Decision{Desired: c.Desired}
 	e.follow(&d, now, c)
@@ -282,6 +282,6 @@ func (e *Engine) Alarms() []AlarmStatus {
 	return all
 }
 
-// CooldownUntil returns when the running scale-out and scale-in cooldowns end; zero for none so far. A cooldown that waits
-// for its activity ends in the year 9999.
+// CooldownUntil returns when the running scale-out and scale-in cooldowns end; zero for none so far. A cooldown that
+// waits for its activity ends in the year 9999.
 func (e *Engine) CooldownUntil() (out, in time.Time) { return e.cooldown.outUntil, e.cooldown.inUntil }

@@ -28,7 +28,8 @@ type bench struct {
 func newBench(t *testing.T, assume Assumptions, bounds Bounds) *bench {
 	t.Helper()
 	b := &bench{t: t, store: newFeed(assume.Period)}
-	engine, err := New(Config{ResourceID: resource, Bounds: bounds, Assumptions: assume, Metrics: b.store, NewID: ids()})
+	engine, err := New(Config{ResourceID: resource, Bounds: bounds, Assumptions: assume, Metrics: b.store,
+		NewID: ids()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +89,8 @@ func TestProportional(t *testing.T) {
 	}
 }
 
-// TestScalesFromTheRunningCount: "the actual running task count in a service is the value that Service Auto Scaling uses
-// as its starting point, as opposed to the desired count" (ECS developer guide, Service auto scaling).
+// TestScalesFromTheRunningCount: "the actual running task count in a service is the value that Service Auto Scaling
+// uses as its starting point, as opposed to the desired count" (ECS developer guide, Service auto scaling).
 func TestScalesFromTheRunningCount(t *testing.T) {
 	b := newBench(t, quick(), Bounds{1, 100})
 	b.track("m", 10)
@@ -152,10 +153,11 @@ func checkReason(t *testing.T, d Decision, want ReasonCode) {
 	}
 }
 
-// TestSeveralPolicies: "It will scale out if any of the target tracking policies are ready for scale out, but will scale in
-// only if all of the target tracking policies (with the scale-in portion enabled) are ready to scale in. If multiple
-// policies instruct the scalable target to scale out or in at the same time, Application Auto Scaling scales based on the
-// policy that provides the largest capacity for both scale in and scale out" (user guide, Target tracking).
+// TestSeveralPolicies: "It will scale out if any of the target tracking policies are ready for scale out, but will
+// scale in only if all of the target tracking policies (with the scale-in portion enabled) are ready to scale in. If
+// multiple policies instruct the scalable target to scale out or in at the same time, Application Auto Scaling scales
+// based on the policy that provides the largest capacity for both scale in and scale out" (user guide, Target
+// tracking).
 func TestSeveralPolicies(t *testing.T) {
 	nothing := map[string]float64{}
 	for _, test := range []struct {
@@ -171,7 +173,8 @@ func TestSeveralPolicies(t *testing.T) {
 		{"no data is not ready for in", map[string]float64{"a": 2}, nothing, nil, 10},
 		{"no data does not stop out", map[string]float64{"a": 15}, nothing, nil, 15},
 		{"without scale-in it has no say", map[string]float64{"a": 2}, map[string]float64{"b": 9.5}, noScaleIn, 2},
-		{"without scale-in it still scales out", map[string]float64{"a": 2}, map[string]float64{"b": 15}, noScaleIn, 15},
+		{"without scale-in it still scales out", map[string]float64{"a": 2}, map[string]float64{"b": 15}, noScaleIn,
+			15},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := newBench(t, quick(), Bounds{1, 100})
@@ -193,9 +196,10 @@ func TestSeveralPolicies(t *testing.T) {
 	}
 }
 
-// TestScaleOutCooldown: "The scaling policy won't increase the desired capacity again unless either a larger scale out is
-// triggered or the cooldown period ends. While the scale-out cooldown period is in effect, the capacity added by the
-// initiating scale-out activity is calculated as part of the desired capacity for the next scale-out activity."
+// TestScaleOutCooldown: "The scaling policy won't increase the desired capacity again unless either a larger scale
+// out is triggered or the cooldown period ends. While the scale-out cooldown period is in effect, the capacity added
+// by the initiating scale-out activity is calculated as part of the desired capacity for the next scale-out
+// activity."
 func TestScaleOutCooldown(t *testing.T) {
 	type step struct {
 		minute  int
@@ -242,9 +246,9 @@ func TestScaleOutCooldown(t *testing.T) {
 	}
 }
 
-// TestScaleInCooldown: "scale-in activities are blocked until the cooldown period has expired. However, if another alarm
-// triggers a scale-out activity during the scale-in cooldown period, Application Auto Scaling scales out the target
-// immediately. In this case, the scale-in cooldown period stops and doesn't complete."
+// TestScaleInCooldown: "scale-in activities are blocked until the cooldown period has expired. However, if another
+// alarm triggers a scale-out activity during the scale-in cooldown period, Application Auto Scaling scales out the
+// target immediately. In this case, the scale-in cooldown period stops and doesn't complete."
 func TestScaleInCooldown(t *testing.T) {
 	b := newBench(t, quick(), Bounds{1, 100})
 	b.track("m", 10, cooldowns(0, 5*time.Minute))
@@ -286,8 +290,8 @@ func TestCooldownFromCompletion(t *testing.T) {
 	}
 }
 
-// TestScheduledActionsIgnoreCooldowns: "During a cooldown period, when a scheduled action starts at the scheduled time, it
-// can trigger a scaling activity immediately without waiting for the cooldown period to expire."
+// TestScheduledActionsIgnoreCooldowns: "During a cooldown period, when a scheduled action starts at the scheduled
+// time, it can trigger a scaling activity immediately without waiting for the cooldown period to expire."
 func TestScheduledActionsIgnoreCooldowns(t *testing.T) {
 	b := newBench(t, quick(), Bounds{1, 100})
 	b.track("m", 10)
@@ -306,7 +310,8 @@ func TestScheduledActionsIgnoreCooldowns(t *testing.T) {
 		"scheduled action name morning was triggered | Setting min capacity to 30 and max capacity to 40 | " +
 			"Successfully set min capacity to 30 and max capacity to 40",
 		"monitor alarm TargetTracking-service/jobs/worker-AlarmHigh-id-1 in state ALARM triggered policy m | " +
-			"Setting desired count to 15. | Successfully set desired count to 15. Change successfully fulfilled by ecs.",
+			"Setting desired count to 15. | Successfully set desired count to 15. Change successfully fulfilled by " +
+			"ecs.",
 		"minimum capacity was set to 30 | Setting desired count to 30. | " +
 			"Successfully set desired count to 30. Waiting for change to be fulfilled by ecs.",
 	}
@@ -315,7 +320,8 @@ func TestScheduledActionsIgnoreCooldowns(t *testing.T) {
 	}
 
 	b.Suspend(Suspended{Scheduled: true})
-	if d, err = b.Scheduled(b.now(), "evening", nil, &least, steady(15)); err != nil || d.Changed || b.Bounds() != (Bounds{30, 40}) {
+	if d, err = b.Scheduled(b.now(), "evening", nil, &least, steady(15)); err != nil || d.Changed ||
+		b.Bounds() != (Bounds{30, 40}) {
 		t.Errorf("suspended: %+v, %v, bounds %v", d, err, b.Bounds())
 	}
 	b.Suspend(Suspended{})
@@ -336,9 +342,10 @@ func TestBoundsMovedAtRunTime(t *testing.T) {
 		{Bounds{4, 10}, 2, 4, "minimum capacity was set to 4"},
 		{Bounds{1, 3}, 4, 3, "maximum capacity was set to 3"},
 		{Bounds{1, 5}, 3, 3, ""},
-		{Bounds{1, 5}, 0, 1, "minimum capacity was set to 1"}, // set by hand: enforced when registered, even without a change
+		{Bounds{1, 5}, 0, 1, "minimum capacity was set to 1"}, // set by hand: enforced without a change, too
 	} {
-		d, err := b.SetBounds(b.now(), test.bounds, Capacity{Desired: test.desired, Running: test.desired, Deploying: true})
+		d, err := b.SetBounds(b.now(), test.bounds, Capacity{Desired: test.desired, Running: test.desired,
+			Deploying: true})
 		if err != nil || d.Desired != test.want {
 			t.Errorf("%v at %d: %+v, %v", test.bounds, test.desired, d, err)
 		}
@@ -359,9 +366,9 @@ func TestBoundsMovedAtRunTime(t *testing.T) {
 	}
 }
 
-// TestDesiredOutsideBounds holds the two considerations of the ECS developer guide on a desired count that somebody set by
-// hand: the next scale-out lifts it to the minimum and on, the next scale-in lowers it to the maximum and on, and neither
-// adjusts it the other way.
+// TestDesiredOutsideBounds holds the two considerations of the ECS developer guide on a desired count that somebody
+// set by hand: the next scale-out lifts it to the minimum and on, the next scale-in lowers it to the maximum and on,
+// and neither adjusts it the other way.
 func TestDesiredOutsideBounds(t *testing.T) {
 	for _, test := range []struct {
 		name          string
@@ -422,7 +429,8 @@ func TestNotScaledOnce(t *testing.T) {
 	checkReason(t, d, AtMaxCapacity)
 	a := d.Activities[0]
 	// The example in "Scaling activities for Application Auto Scaling", section on not scaled activities.
-	if a.Description != "Attempting to scale due to alarm triggered" || a.Status != Failed || *a.NotScaled[0].MaxCapacity != 4 ||
+	if a.Description != "Attempting to scale due to alarm triggered" || a.Status != Failed ||
+		*a.NotScaled[0].MaxCapacity != 4 ||
 		a.NotScaled[0].MinCapacity != nil || a.NotScaled[0].CurrentCapacity != nil || !a.End.IsZero() ||
 		a.Cause != "monitor alarm TargetTracking-service/jobs/worker-AlarmHigh-id-1 in state ALARM triggered policy m" {
 		t.Errorf("%+v", a)
@@ -463,7 +471,8 @@ func TestActivityLife(t *testing.T) {
 func TestPutAgain(t *testing.T) {
 	names := func(b *bench) (all []string) {
 		for _, a := range b.Alarms() {
-			all = append(all, fmt.Sprintf("%s %s %v", strings.TrimPrefix(a.Spec.Name, "TargetTracking-"+resource+"-"), a.State, a.Spec.Threshold))
+			all = append(all, fmt.Sprintf("%s %s %v", strings.TrimPrefix(a.Spec.Name, "TargetTracking-"+resource+"-"),
+				a.State, a.Spec.Threshold))
 		}
 		return all
 	}
@@ -500,23 +509,27 @@ func TestPolicyErrors(t *testing.T) {
 	b := newBench(t, quick(), Bounds{1, 10})
 	one, two, three := 1.0, 2.0, 3.0
 	for want, p := range map[string]TargetTracking{
-		"without a name":                   {Target: 1, Metrics: SingleMetric(metric("m"))},
-		"policy p: target value 0":         {Name: "p", Metrics: SingleMetric(metric("m"))},
-		"function SEARCH is not supported": {Name: "p", Target: 1, Metrics: []MetricQuery{{ID: "e1", Expression: "SEARCH('x')", ReturnData: true}}},
+		"without a name":           {Target: 1, Metrics: SingleMetric(metric("m"))},
+		"policy p: target value 0": {Name: "p", Metrics: SingleMetric(metric("m"))},
+		"function SEARCH is not supported": {Name: "p", Target: 1, Metrics: []MetricQuery{{ID: "e1",
+			Expression: "SEARCH('x')", ReturnData: true}}},
 	} {
 		if err := b.PutTargetTracking(epoch, p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	for want, p := range map[string]StepScaling{
-		"step policy without":            {},
-		`adjustment type "Double"`:       {Name: "p", Adjustment: "Double"},
-		`aggregation type "Median"`:      {Name: "p", Adjustment: ExactCapacity, Aggregation: "Median"},
-		"at least one step":              {Name: "p", Adjustment: ExactCapacity},
-		"is empty":                       {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{Lower: &two, Upper: &one}}},
-		"has no bound":                   {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{}, {Lower: &one}}},
-		"adjustments 1 and 2 overlap":    {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{Lower: &one, Upper: &three}, {Lower: &two}}},
-		"no step adjustment begins at 1": {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{Upper: &one}, {Lower: &two}}},
+		"step policy without":       {},
+		`adjustment type "Double"`:  {Name: "p", Adjustment: "Double"},
+		`aggregation type "Median"`: {Name: "p", Adjustment: ExactCapacity, Aggregation: "Median"},
+		"at least one step":         {Name: "p", Adjustment: ExactCapacity},
+		"is empty": {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{Lower: &two,
+			Upper: &one}}},
+		"has no bound": {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{}, {Lower: &one}}},
+		"adjustments 1 and 2 overlap": {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{Lower: &one,
+			Upper: &three}, {Lower: &two}}},
+		"no step adjustment begins at 1": {Name: "p", Adjustment: ExactCapacity, Steps: []Step{{Upper: &one},
+			{Lower: &two}}},
 	} {
 		if err := b.PutStep(epoch, p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

@@ -55,7 +55,8 @@ func PredefinedMetric(name, resourceID string) ([]MetricQuery, error) {
 	}
 	parts := strings.Split(resourceID, "/")
 	if metrics[name] == "" || len(parts) != 3 {
-		return nil, fmt.Errorf("predefined metric %q of %q: only %v of service/<cluster>/<service> are known", name, resourceID,
+		return nil, fmt.Errorf("predefined metric %q of %q: only %v of service/<cluster>/<service> are known",
+			name, resourceID,
 			[]string{"ECSServiceAverageCPUUtilization", "ECSServiceAverageMemoryUtilization"})
 	}
 	return SingleMetric(Metric{
@@ -132,13 +133,13 @@ type Memory struct {
 }
 
 type datapoint struct {
-	number    int64 // of the period since the epoch; 0 for none
+	number    int64 // of its period, see periodNumber
 	published int64 // Unix nanoseconds
 	value     float64
 }
 
-// NewMemory returns a store for datapoints of one period that keeps the newest of each metric, at least `keep` of them: a
-// day for alarms of 15 minutes is plenty.
+// NewMemory returns a store for datapoints of one period that keeps the newest of each metric, at least `keep` of
+// them: a day for alarms of 15 minutes is plenty.
 func NewMemory(period time.Duration, keep int) *Memory {
 	return &Memory{period: period, keep: keep, rings: map[string][]datapoint{}}
 }
@@ -149,24 +150,40 @@ func (m *Memory) Put(key string, start time.Time, value float64, published time.
 	ring := m.rings[key]
 	if ring == nil {
 		ring = make([]datapoint, m.keep)
+		for i := range ring {
+			ring[i].published = math.MaxInt64 // not there yet
+		}
 		m.rings[key] = ring
 	}
-	number := m.number(start)
-	ring[number%int64(len(ring))] = datapoint{number: number, published: published.UnixNano(), value: value}
+	number := periodNumber(start, m.period)
+	ring[place(number, ring)] = datapoint{number: number, published: published.UnixNano(), value: value}
 }
 
 // Read implements [Metrics]. Another period than the store's has no datapoints.
 func (m *Memory) Read(key string, from time.Time, period time.Duration, at time.Time, values []float64) {
-	ring, number, now := m.rings[key], m.number(from), at.UnixNano()
+	ring, number, now := m.rings[key], periodNumber(from, m.period), at.UnixNano()
 	for i := range values {
 		values[i] = math.NaN()
 		if ring == nil || period != m.period {
 			continue
 		}
-		if d := ring[(number+int64(i))%int64(len(ring))]; d.number == number+int64(i) && d.published <= now {
+		if d := ring[place(number+int64(i), ring)]; d.number == number+int64(i) && d.published <= now {
 			values[i] = d.value
 		}
 	}
 }
 
-func (m *Memory) number(start time.Time) int64 { return start.UnixNano() / int64(m.period) }
+// place is where a ring keeps the datapoint of a period.
+func place(number int64, ring []datapoint) int64 {
+	n := int64(len(ring))
+	return (number%n + n) % n
+}
+
+// periodNumber counts full periods since the Unix epoch; before it, numbers are negative.
+func periodNumber(at time.Time, period time.Duration) int64 {
+	number := at.UnixNano() / int64(period)
+	if at.UnixNano()%int64(period) < 0 {
+		number--
+	}
+	return number
+}

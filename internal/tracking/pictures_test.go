@@ -18,7 +18,8 @@ var update = flag.Bool("update", false, "write the pictures of docs/target-track
 func TestPictures(t *testing.T) {
 	for name, draw := range map[string]func(*testing.T) chart.Chart{
 		"step": pictureStep, "burst": pictureBurst, "drift": pictureDrift, "missing-data": pictureMissingData,
-		"two-policies": pictureTwoPolicies, "bounds-moved": pictureBoundsMoved, "pace": picturePace, "cooldown": pictureCooldown,
+		"two-policies": pictureTwoPolicies, "bounds-moved": pictureBoundsMoved, "pace": picturePace,
+		"cooldown":   pictureCooldown,
 		"late-count": pictureLateCount, "from-zero": pictureFromZero,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +39,8 @@ func TestPictures(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("%s is not what the engine does now: go test ./internal/tracking -run TestPictures -update", path)
+				t.Errorf("%s is not what the engine does now: go test ./internal/tracking -run TestPictures -update",
+					path)
 			}
 		})
 	}
@@ -85,8 +87,10 @@ func pictureBurst(t *testing.T) chart.Chart {
 	}
 	w.run(60 * time.Minute)
 	return w.chart("A burst of four minutes, seen by the backlog policy alone",
-		"The burst is over before anything happens. Then come more tasks than are needed, and stay for a quarter of an hour.",
-		w.load(), chart.Panel{Title: "backlog per task", Marks: []chart.Mark{w.metric(t, "metric", templateBacklog()), target(backlogTarget)}},
+		"The burst is over before anything happens. Then come more tasks than are needed, and stay for a quarter of "+
+			"an hour.",
+		w.load(), chart.Panel{Title: "backlog per task", Marks: []chart.Mark{w.metric(t, "metric", templateBacklog()),
+			target(backlogTarget)}},
 		w.alarms("backlog"), w.tasks(), w.wait())
 }
 
@@ -112,9 +116,10 @@ func pictureDrift(t *testing.T) chart.Chart {
 		}
 	}
 	return chart.Chart{
-		Title:    "Jobs that take longer and longer",
-		Subtitle: "84 messages a minute all the time; a job takes 5 s, then within an hour 10 s. The rate per task does not change, so its policy does not act.",
-		XLabel:   "minutes",
+		Title: "Jobs that take longer and longer",
+		Subtitle: "84 messages a minute all the time; a job takes 5 s, then within an hour 10 s. The rate per task " +
+			"does not change, so its policy does not act.",
+		XLabel: "minutes",
 		Panels: []chart.Panel{
 			{Title: "seconds a job takes", Height: 80, Marks: []chart.Mark{
 				fixed.line("", chart.Gray, func(s sample) float64 { return drifting(s.at) }),
@@ -139,10 +144,13 @@ func pictureMissingData(t *testing.T) chart.Chart {
 	states := chart.Line{Name: "AlarmHigh: 0 OK, 1 INSUFFICIENT_DATA, 2 ALARM", Color: chart.Red, Step: true}
 	for _, s := range w.states {
 		states.X = append(states.X, minutes(s.at))
-		states.Y = append(states.Y, map[AlarmState]float64{StateOK: 0, StateInsufficientData: 1, StateAlarm: 2}[s.alarms[0].State])
+		states.Y = append(states.Y, map[AlarmState]float64{StateOK: 0, StateInsufficientData: 1,
+			StateAlarm: 2}[s.alarms[0].State])
 	}
 	return w.chart("Twelve minutes without a metric",
-		"Load rises at minute 8; the queue's metric is missing from minute 12 to 24. A breaching datapoint that nothing follows fires AlarmHigh (documented). Then there is INSUFFICIENT_DATA: nothing is added, nothing removed.",
+		"Load rises at minute 8; the queue's metric is missing from minute 12 to 24. A breaching datapoint that "+
+			"nothing follows fires AlarmHigh (documented). Then there is INSUFFICIENT_DATA: nothing is added, "+
+			"nothing removed.",
 		chart.Panel{Title: "backlog per task", Marks: []chart.Mark{
 			chart.Span{From: 12, To: 24, Label: "no datapoints", Color: chart.Gray},
 			w.metric(t, "metric", templateBacklog()), target(backlogTarget),
@@ -167,9 +175,12 @@ func pictureTwoPolicies(t *testing.T) chart.Chart {
 	}
 	w.run(95 * time.Minute)
 	return w.chart("Two policies: any one scales out, both must agree to scale in",
-		"Load from 30 to 90 messages a minute at minute 10, back at minute 60. At minute 37 both agree, and the larger count wins: 10, which the rate needs. Backlog alone would have gone to 1.",
-		chart.Panel{Title: "backlog per task", Height: 110, Marks: []chart.Mark{w.metric(t, "metric", templateBacklog()), target(backlogTarget)}},
-		chart.Panel{Title: "sent per period and task", Height: 110, Marks: []chart.Mark{w.metric(t, "metric", templateRate()), target(rateTarget)}},
+		"Load from 30 to 90 messages a minute at minute 10, back at minute 60. At minute 37 both agree, and the "+
+			"larger count wins: 10, which the rate needs. Backlog alone would have gone to 1.",
+		chart.Panel{Title: "backlog per task", Height: 110, Marks: []chart.Mark{w.metric(t, "metric",
+			templateBacklog()), target(backlogTarget)}},
+		chart.Panel{Title: "sent per period and task", Height: 110, Marks: []chart.Mark{w.metric(t, "metric",
+			templateRate()), target(rateTarget)}},
 		w.lows(), w.tasks())
 }
 
@@ -206,7 +217,8 @@ func pictureBoundsMoved(t *testing.T) chart.Chart {
 	tasks.Marks = append([]chart.Mark{band}, tasks.Marks...)
 	tasks.Height = 220
 	return w.chart("Bounds moved at run time act at once",
-		"MinCapacity to 8 at minute 5, back to 1 at 15: nothing is removed then, only when AlarmLow fires. MaxCapacity to 3 at minute 37, back at 45.",
+		"MinCapacity to 8 at minute 5, back to 1 at 15: nothing is removed then, only when AlarmLow fires. "+
+			"MaxCapacity to 3 at minute 37, back at 45.",
 		tasks)
 }
 
@@ -228,12 +240,14 @@ func picturePace(t *testing.T) chart.Chart {
 	marks := []chart.Mark{}
 	for i, pace := range []Pace{Proportional, OneAtATime} {
 		w := run(pace)
-		marks = append(marks, w.line(string(pace), []chart.Color{chart.Blue, chart.Orange}[i], func(s sample) float64 { return float64(s.desired) }))
+		marks = append(marks, w.line(string(pace), []chart.Color{chart.Blue, chart.Orange}[i],
+			func(s sample) float64 { return float64(s.desired) }))
 	}
 	return chart.Chart{
-		Title:    "The pace of scale-in is not documented",
-		Subtitle: "The load falls from 144 to 30 messages a minute at minute 5. Both ways are possible; the bill differs most here.",
-		XLabel:   "minutes", Panels: []chart.Panel{{Title: "desired count", Height: 200, Marks: marks}},
+		Title: "The pace of scale-in is not documented",
+		Subtitle: "The load falls from 144 to 30 messages a minute at minute 5. Both ways are possible; the bill " +
+			"differs most here.",
+		XLabel: "minutes", Panels: []chart.Panel{{Title: "desired count", Height: 200, Marks: marks}},
 	}
 }
 
@@ -254,12 +268,14 @@ func pictureCooldown(t *testing.T) chart.Chart {
 			t.Fatal(err)
 		}
 		w.run(40 * time.Minute)
-		marks = append(marks, w.line(strconv.Itoa(int(cooldown.Seconds()))+" s", []chart.Color{chart.Blue, chart.Red}[i], func(s sample) float64 { return float64(s.desired) }))
+		marks = append(marks, w.line(strconv.Itoa(int(cooldown.Seconds()))+" s", []chart.Color{chart.Blue,
+			chart.Red}[i], func(s sample) float64 { return float64(s.desired) }))
 	}
 	return chart.Chart{
-		Title:    "A scale-out cooldown shorter than the lag",
-		Subtitle: "The step of the first picture, at minute 5: 10 tasks are needed. With 60 s, datapoints from before the new tasks are multiplied with the new count.",
-		XLabel:   "minutes", Panels: []chart.Panel{{Title: "desired count, cooldown", Height: 200, Marks: marks}},
+		Title: "A scale-out cooldown shorter than the lag",
+		Subtitle: "The step of the first picture, at minute 5: 10 tasks are needed. With 60 s, datapoints from " +
+			"before the new tasks are multiplied with the new count.",
+		XLabel: "minutes", Panels: []chart.Panel{{Title: "desired count, cooldown", Height: 200, Marks: marks}},
 	}
 }
 
@@ -292,7 +308,8 @@ func pictureLateCount(t *testing.T) chart.Chart {
 	}
 	return chart.Chart{
 		Title: "A task count that is late is not zero tasks",
-		Subtitle: "The load falls at minute 10; the task count arrives a minute after the queue's metrics. Filled with 0, the " +
+		Subtitle: "The load falls at minute 10; the task count arrives a minute after the queue's metrics. Filled " +
+			"with 0, the " +
 			"newest datapoint is undivided: AlarmLow never sees 15 of 15, and nothing is ever removed.",
 		XLabel: "minutes",
 		Panels: []chart.Panel{
@@ -315,8 +332,10 @@ func pictureFromZero(t *testing.T) chart.Chart {
 	}
 	w.run(45 * time.Minute)
 	return w.chart("One message, no task",
-		"One message is less than any target, so target tracking never starts a task for it. A step policy does, and tracking removes it again.",
-		chart.Panel{Title: "backlog per task", Height: 90, Marks: []chart.Mark{w.metric(t, "metric", templateBacklog()), target(backlogTarget)}},
+		"One message is less than any target, so target tracking never starts a task for it. A step policy does, "+
+			"and tracking removes it again.",
+		chart.Panel{Title: "backlog per task", Height: 90, Marks: []chart.Mark{w.metric(t, "metric",
+			templateBacklog()), target(backlogTarget)}},
 		w.tasks())
 }
 
@@ -360,7 +379,8 @@ func (w *world) metric(t *testing.T, name string, queries []MetricQuery) chart.L
 
 // alarms shows how far the two alarms of a policy are.
 func (w *world) alarms(policy string) chart.Panel {
-	high, low := chart.Line{Name: "AlarmHigh", Color: chart.Red, Step: true}, chart.Line{Name: "AlarmLow", Color: chart.Blue, Step: true}
+	high, low := chart.Line{Name: "AlarmHigh", Color: chart.Red, Step: true}, chart.Line{Name: "AlarmLow",
+		Color: chart.Blue, Step: true}
 	for _, s := range w.states {
 		for i, a := range s.alarms {
 			if a.Policy != policy {
@@ -397,7 +417,8 @@ func (w *world) tasks() chart.Panel {
 	desired.Dashed, running.Fill = true, true
 	p := chart.Panel{Title: "tasks", Height: 130, Marks: []chart.Mark{running, desired}}
 	for _, a := range w.changes() {
-		p.Marks = append(p.Marks, chart.Event{X: minutes(a.Start.Sub(epoch)), Label: "to " + strconv.Itoa(a.To), Color: chart.Purple})
+		p.Marks = append(p.Marks, chart.Event{X: minutes(a.Start.Sub(epoch)), Label: "to " + strconv.Itoa(a.To),
+			Color: chart.Purple})
 	}
 	return p
 }

@@ -11,7 +11,8 @@ type Bounds struct{ Min, Max int }
 
 func (b Bounds) validate() error {
 	if b.Min < 0 || b.Max < b.Min {
-		return fmt.Errorf("bounds %d to %d: the minimum must be at least 0 and the maximum at least the minimum", b.Min, b.Max)
+		return fmt.Errorf("bounds %d to %d: the minimum must be at least 0 and the maximum at least the minimum",
+			b.Min, b.Max)
 	}
 	return nil
 }
@@ -138,7 +139,8 @@ func validateSteps(steps []Step) error {
 	for i, s := range steps {
 		lower, upper := s.interval()
 		if s.Lower == nil && s.Upper == nil && len(steps) > 1 || lower >= upper {
-			return fmt.Errorf("step adjustment %d: the interval from %v to %v is empty or has no bound", i+1, lower, upper)
+			return fmt.Errorf("step adjustment %d: the interval from %v to %v is empty or has no bound", i+1, lower,
+				upper)
 		}
 		next := false // some other step begins where this one ends
 		for j, other := range steps {

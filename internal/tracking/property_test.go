@@ -46,7 +46,8 @@ func TestPropertyBoundsAndAgreement(t *testing.T) {
 		const target = 10
 		names := []string{"a", "b"}
 		for _, name := range names {
-			if err := e.PutTargetTracking(epoch, TargetTracking{Name: name, Target: target, Metrics: SingleMetric(metric(name))}); err != nil {
+			if err := e.PutTargetTracking(epoch, TargetTracking{Name: name, Target: target,
+				Metrics: SingleMetric(metric(name))}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -80,9 +81,10 @@ func TestPropertyBoundsAndAgreement(t *testing.T) {
 	})
 }
 
-// TestPropertyTemplateExpressions: for publication delays of 0 to 180 s of each metric with tasks running, what the two
-// expressions of the template read is never above the true backlog per task by more than the count changed in the periods
-// that the task count is later than the others (one period's change when it is one later, nothing when it is not).
+// TestPropertyTemplateExpressions: for publication delays of 0 to 180 s of each metric with tasks running, what the
+// two expressions of the template read is never above the true backlog per task by more than the count changed in the
+// periods that the task count is later than the others (one period's change when it is one later, nothing when it is
+// not).
 func TestPropertyTemplateExpressions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		assume := DefaultAssumptions()
@@ -118,14 +120,16 @@ func TestPropertyTemplateExpressions(t *testing.T) {
 					if v != v || period < 0 || period >= periods {
 						continue
 					}
-					messages, other := truth["Visible"][period]+truth["InFlight"][period], min(delay["Visible"], delay["InFlight"])
+					messages, other := truth["Visible"][period]+truth["InFlight"][period], min(delay["Visible"],
+						delay["InFlight"])
 					if what == "rate" {
 						messages, other = truth["Sent"][period], delay["Sent"]
 					}
 					later := max(0, int(math.Ceil((delay["Tasks"]-other).Seconds()/assume.Period.Seconds())))
 					least := slices.Min(truth["Tasks"][max(0, period-later) : period+1])
 					if v > messages/least+1e-9 {
-						t.Fatalf("%s reads %v in period %d, where %v messages meet %v tasks (%v at least in the %d before)",
+						t.Fatalf("%s reads %v in period %d, where %v messages meet %v tasks (%v at least in the %d "+
+							"before)",
 							what, v, period, messages, truth["Tasks"][period], least, later)
 					}
 				}
@@ -160,7 +164,8 @@ func TestPropertyScaleInStillHappens(t *testing.T) {
 
 func summary(e *Engine) (all []string) {
 	for _, a := range e.Alarms() {
-		all = append(all, fmt.Sprintf("%s %s %d of %d, newest %v", a.Spec.Name, a.State, a.Breaching, a.Needed, a.Value))
+		all = append(all, fmt.Sprintf("%s %s %d of %d, newest %v", a.Spec.Name, a.State, a.Breaching, a.Needed,
+			a.Value))
 	}
 	return all
 }

@@ -14,56 +14,53 @@ const shownDatapoints = 5
 // explain returns StateReason and StateReasonData for the state that the alarm has just reached.
 func (a *Alarm) explain(at time.Time) (reason, data string) {
 	if a.state == StateInsufficientData {
-		return fmt.Sprintf("Insufficient Data: %s unknown.", plural(len(a.values), "datapoint was", "datapoints were")), a.data(at, nil)
+		unknown := plural(len(a.values), "datapoint was", "datapoints were")
+		return fmt.Sprintf("Insufficient Data: %s unknown.", unknown), a.data(at, nil)
 	}
-	fired := a.state == StateAlarm
-	var evaluated, shown []int // indexes of datapoints, newest first
+	var evaluated, crossing []int // indexes of datapoints, newest first
 	for i := len(a.values) - 1; i >= 0 && len(evaluated) < a.spec.EvaluationPeriods; i-- {
 		if v := a.values[i]; v == v {
 			evaluated = append(evaluated, i)
-			if a.spec.breaches(v) == fired && len(shown) < shownDatapoints {
-				shown = append(shown, i)
+			if a.spec.breaches(v) == (a.state == StateAlarm) {
+				crossing = append(crossing, i)
 			}
 		}
 	}
-	if len(shown) == 0 {
+	if len(crossing) == 0 {
 		return fmt.Sprintf("no datapoints were received for %s and missing data was treated as [%s].",
 			plural(a.spec.EvaluationPeriods, "period", "periods"), a.spec.TreatMissing), a.data(at, nil)
 	}
-	return a.crossed(fired, evaluated, shown), a.data(at, evaluated)
+	return a.crossed(len(evaluated), crossing), a.data(at, evaluated)
 }
 
-// crossed words a reason that datapoints gave.
-func (a *Alarm) crossed(fired bool, evaluated, shown []int) string {
-	number, verb, change := a.count.breaching, "were", "OK -> ALARM"
-	if !fired {
-		number, change = a.count.datapoints-a.count.breaching, "ALARM -> OK"
-	}
-	least := a.spec.DatapointsToAlarm
-	if !fired {
-		least = a.spec.EvaluationPeriods - a.spec.DatapointsToAlarm + 1
-	}
-	if number == 1 {
+// crossed words a reason that datapoints gave; the crossing ones are those that made the alarm fire, or end.
+func (a *Alarm) crossed(evaluated int, crossing []int) string {
+	n, m := a.spec.EvaluationPeriods, a.spec.DatapointsToAlarm
+	verb, least, change := "were", m, "OK -> ALARM"
+	if len(crossing) == 1 {
 		verb = "was"
 	}
-	if !fired {
-		verb += " not"
+	if a.state == StateOK {
+		verb, least, change = verb+" not", n-m+1, "ALARM -> OK"
 	}
-	list := make([]string, len(shown))
-	for i, at := range shown {
+	transition := fmt.Sprintf("(minimum %s for %s transition)", plural(least, "datapoint", "datapoints"), change)
+	threshold := fmt.Sprintf("%s the threshold (%s)", comparisonWords[a.spec.Comparison], decimal(a.spec.Threshold))
+	list := a.list(crossing[:min(len(crossing), shownDatapoints)])
+	head := fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints", len(crossing), evaluated)
+	if len(crossing) > shownDatapoints {
+		return fmt.Sprintf("%s %s %s. The most recent datapoints which crossed the threshold: %s %s.",
+			head, verb, threshold, list, transition)
+	}
+	return fmt.Sprintf("%s %s %s %s %s.", head, list, verb, threshold, transition)
+}
+
+// list writes datapoints as [9.0 (24/11/26 12:01:00), ...].
+func (a *Alarm) list(indexes []int) string {
+	list := make([]string, len(indexes))
+	for i, at := range indexes {
 		list[i] = fmt.Sprintf("%s (%s)", decimal(a.values[at]), a.timeOf(at).Format("02/01/06 15:04:05"))
 	}
-	datapoints, tail := " ["+strings.Join(list, ", ")+"]", ""
-	if number > len(shown) {
-		datapoints, tail = "", " The most recent datapoints which crossed the threshold:"+datapoints
-	}
-	dot := "."
-	if tail == "" {
-		dot = ""
-	}
-	return fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints%s %s %s the threshold (%s)%s%s (minimum %s for %s transition).",
-		number, len(evaluated), datapoints, verb, comparisonWords[a.spec.Comparison], decimal(a.spec.Threshold), dot, tail,
-		plural(least, "datapoint", "datapoints"), change)
+	return "[" + strings.Join(list, ", ") + "]"
 }
 
 var comparisonWords = map[Comparison]string{
@@ -86,7 +83,8 @@ func (a *Alarm) data(at time.Time, evaluated []int) string {
 		Recent     []float64 `json:"recentDatapoints"`
 		Threshold  float64   `json:"threshold"`
 		Datapoints []point   `json:"evaluatedDatapoints,omitempty"`
-	}{Version: "1.0", QueryDate: at.Format(layout), Period: a.spec.Period.Seconds(), Threshold: a.spec.Threshold, Recent: []float64{}}
+	}{Version: "1.0", QueryDate: at.Format(layout), Period: a.spec.Period.Seconds(), Threshold: a.spec.Threshold}
+	out.Recent = []float64{} // not null
 	for i := len(evaluated) - 1; i >= 0; i-- {
 		out.Recent = append(out.Recent, a.values[evaluated[i]])
 	}

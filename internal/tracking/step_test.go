@@ -7,8 +7,8 @@ import (
 
 func bound(v float64) *float64 { return &v }
 
-// TestStepExample is the example of "Step scaling policies", user guide of Application Auto Scaling: a threshold of 50 and
-// changes of 10 and 30 percent, from a capacity of 10 through 11 and 14 to 13 and 10.
+// TestStepExample is the example of "Step scaling policies", user guide of Application Auto Scaling: a threshold of
+// 50 and changes of 10 and 30 percent, from a capacity of 10 through 11 and 14 to 13 and 10.
 func TestStepExample(t *testing.T) {
 	store := newFeed(time.Minute)
 	alarms := func(name string, comparison Comparison) []AlarmSpec {
@@ -19,14 +19,16 @@ func TestStepExample(t *testing.T) {
 	}
 	none := time.Duration(0)
 	out := StepScaling{
-		Name: "out", Adjustment: PercentChangeInCapacity, Cooldown: &none, Alarms: alarms("high", GreaterThanOrEqual), Steps: []Step{
+		Name: "out", Adjustment: PercentChangeInCapacity, Cooldown: &none, Alarms: alarms("high", GreaterThanOrEqual),
+		Steps: []Step{
 			{Lower: bound(0), Upper: bound(10), Adjustment: 0},
 			{Lower: bound(10), Upper: bound(20), Adjustment: 10},
 			{Lower: bound(20), Adjustment: 30},
 		},
 	}
 	in := StepScaling{
-		Name: "in", Adjustment: PercentChangeInCapacity, Cooldown: &none, Alarms: alarms("low", LessThanOrEqual), Steps: []Step{
+		Name: "in", Adjustment: PercentChangeInCapacity, Cooldown: &none, Alarms: alarms("low", LessThanOrEqual),
+		Steps: []Step{
 			{Lower: bound(-10), Upper: bound(0), Adjustment: 0},
 			{Lower: bound(-20), Upper: bound(-10), Adjustment: -10},
 			{Upper: bound(-20), Adjustment: -30},
@@ -62,16 +64,18 @@ func TestStepExample(t *testing.T) {
 	}
 }
 
-// TestPercentRounding: "Values greater than 1 are rounded down: 12.7 to 12. Values between 0 and 1 are rounded to 1: .67 to
-// 1. Values between 0 and -1 to -1: -.58 to -1. Values less than -1 are rounded up: -6.67 to -6", and the example of
-// MinAdjustmentMagnitude: 25 percent of 4 with a minimum of 2 adds 2.
+// TestPercentRounding: "Values greater than 1 are rounded down: 12.7 to 12. Values between 0 and 1 are rounded to 1:
+// .67 to 1. Values between 0 and -1 to -1: -.58 to -1. Values less than -1 are rounded up: -6.67 to -6", and the
+// example of MinAdjustmentMagnitude: 25 percent of 4 with a minimum of 2 adds 2.
 func TestPercentRounding(t *testing.T) {
 	for _, test := range []struct{ capacity, percent, minimum, want int }{
-		{127, 10, 0, 12}, {67, 1, 0, 1}, {58, -1, 0, -1}, {667, -1, 0, -6}, {4, 25, 2, 2}, {4, -25, 2, -2}, {10, 10, 0, 1},
+		{127, 10, 0, 12}, {67, 1, 0, 1}, {58, -1, 0, -1}, {667, -1, 0, -6}, {4, 25, 2, 2}, {4, -25, 2, -2}, {10, 10,
+			0, 1},
 		{0, 50, 0, 0}, {0, 50, 2, 2}, {100, 0, 3, 0},
 	} {
 		if got := percent(test.capacity, test.percent, test.minimum); got != test.want {
-			t.Errorf("%d percent of %d, at least %d: %d, want %d", test.percent, test.capacity, test.minimum, got, test.want)
+			t.Errorf("%d percent of %d, at least %d: %d, want %d", test.percent, test.capacity, test.minimum, got,
+				test.want)
 		}
 	}
 }
@@ -92,9 +96,9 @@ func stepBench(t *testing.T, p StepScaling, threshold float64) *bench {
 	return b
 }
 
-// TestStepCooldown: "when an alarm triggers a step scaling policy to increase the capacity by 2 ... If the alarm triggers
-// again during the cooldown period but at a more aggressive step adjustment of 3, the previous increase of 2 is considered
-// part of the current capacity. Therefore, only 1 is added to the capacity."
+// TestStepCooldown: "when an alarm triggers a step scaling policy to increase the capacity by 2 ... If the alarm
+// triggers again during the cooldown period but at a more aggressive step adjustment of 3, the previous increase of 2
+// is considered part of the current capacity. Therefore, only 1 is added to the capacity."
 func TestStepCooldown(t *testing.T) {
 	for _, basis := range []CooldownBasis{BeforeScaleOut, RunningCount} {
 		b := stepBench(t, StepScaling{Adjustment: ChangeInCapacity, Steps: []Step{
@@ -119,9 +123,11 @@ func TestAdjustmentTypes(t *testing.T) {
 		kind                       AdjustmentType
 		capacity, adjustment, want int
 	}{
-		{ChangeInCapacity, 3, 5, 8}, {ExactCapacity, 3, 5, 5}, {PercentChangeInCapacity, 10, 10, 11}, {ChangeInCapacity, 3, -5, 0},
+		{ChangeInCapacity, 3, 5, 8}, {ExactCapacity, 3, 5, 5}, {PercentChangeInCapacity, 10, 10, 11},
+		{ChangeInCapacity, 3, -5, 0},
 	} {
-		b := stepBench(t, StepScaling{Adjustment: test.kind, Steps: []Step{{Lower: bound(0), Adjustment: test.adjustment}}}, 1)
+		b := stepBench(t, StepScaling{Adjustment: test.kind, Steps: []Step{{Lower: bound(0),
+			Adjustment: test.adjustment}}}, 1)
 		if d := b.next(steady(test.capacity), map[string]float64{"m": 2}); d.Desired != test.want {
 			t.Errorf("%s %d from %d: %d, want %d", test.kind, test.adjustment, test.capacity, d.Desired, test.want)
 		}
@@ -132,9 +138,11 @@ func TestStepAggregation(t *testing.T) {
 	for how, want := range map[string]int{"": 2, "Average": 2, "Minimum": 1, "Maximum": 3} {
 		b := stepBench(t, StepScaling{
 			Adjustment: ExactCapacity, Aggregation: how,
-			Steps: []Step{{Lower: bound(0), Upper: bound(10), Adjustment: 1}, {Lower: bound(10), Upper: bound(20), Adjustment: 2}, {Lower: bound(20), Adjustment: 3}},
+			Steps: []Step{{Lower: bound(0), Upper: bound(10), Adjustment: 1}, {Lower: bound(10), Upper: bound(20),
+				Adjustment: 2}, {Lower: bound(20), Adjustment: 3}},
 			Alarms: []AlarmSpec{{
-				Name: "alarm", Metrics: SingleMetric(metric("m")), Comparison: GreaterThan, Period: time.Minute, EvaluationPeriods: 3,
+				Name: "alarm", Metrics: SingleMetric(metric("m")), Comparison: GreaterThan, Period: time.Minute,
+				EvaluationPeriods: 3,
 			}},
 		}, 0)
 		b.next(steady(0), map[string]float64{"m": 5})
@@ -148,9 +156,11 @@ func TestStepAggregation(t *testing.T) {
 // TestStepScaleInWaitsForNobody: "if the step scaling policy initiates a scale-in activity before the target tracking
 // policy is ready to scale in, the scale-in activity will not be blocked".
 func TestStepScaleInWaitsForNobody(t *testing.T) {
-	b := stepBench(t, StepScaling{Adjustment: ChangeInCapacity, Steps: []Step{{Upper: bound(0), Adjustment: -2}}, Alarms: []AlarmSpec{{
-		Name: "alarm", Metrics: SingleMetric(metric("s")), Comparison: LessThan, Threshold: 5, Period: time.Minute, EvaluationPeriods: 1,
-	}}}, 0)
+	b := stepBench(t, StepScaling{Adjustment: ChangeInCapacity, Steps: []Step{{Upper: bound(0), Adjustment: -2}},
+		Alarms: []AlarmSpec{{
+			Name: "alarm", Metrics: SingleMetric(metric("s")), Comparison: LessThan, Threshold: 5, Period: time.Minute,
+			EvaluationPeriods: 1,
+		}}}, 0)
 	b.track("m", 10)
 	if d := b.next(steady(10), map[string]float64{"m": 9.5, "s": 1}); d.Desired != 8 {
 		t.Errorf("%+v", d)

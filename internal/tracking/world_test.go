@@ -31,8 +31,8 @@ func metric(name string) Metric {
 	return Metric{Namespace: "Test", Name: name, Stat: "Average", Dimensions: []Dimension{{"QueueName", "jobs"}}}
 }
 
-// templateBacklog and templateRate are the metric math of this project's two policies: nothing is read out of a datapoint
-// before all that it needs is known, and a task count that is late is taken from before.
+// templateBacklog and templateRate are the metric math of this project's two policies: nothing is read out of a
+// datapoint before all that it needs is known, and a task count that is late is taken from before.
 func templateBacklog() []MetricQuery {
 	visible, inFlight, tasks := metric("Visible"), metric("InFlight"), metric("Tasks")
 	return []MetricQuery{
@@ -42,7 +42,8 @@ func templateBacklog() []MetricQuery {
 		{ID: "tasks", Expression: "FILL(reportedTasks, REPEAT)"},
 		{
 			ID: "backlogPerTask", ReturnData: true,
-			Expression: "IF(visible >= 0 AND inFlight >= 0 AND tasks >= 0, (visible + inFlight) / IF(tasks > 1, tasks, 1))",
+			Expression: "IF(visible >= 0 AND inFlight >= 0 AND tasks >= 0, (visible + inFlight) / IF(tasks > 1, " +
+				"tasks, 1))",
 		},
 	}
 }
@@ -53,7 +54,8 @@ func templateRate() []MetricQuery {
 		{ID: "sent", Metric: &sent},
 		{ID: "reportedTasks", Metric: &tasks},
 		{ID: "tasks", Expression: "FILL(reportedTasks, REPEAT)"},
-		{ID: "ratePerTask", ReturnData: true, Expression: "IF(sent >= 0 AND tasks >= 0, sent / IF(tasks > 1, tasks, 1))"},
+		{ID: "ratePerTask", ReturnData: true,
+			Expression: "IF(sent >= 0 AND tasks >= 0, sent / IF(tasks > 1, tasks, 1))"},
 	}
 }
 
@@ -103,7 +105,8 @@ func newWorld(t fatal, assume Assumptions, bounds Bounds, tasks int) *world {
 		arrivals: func(time.Duration) float64 { return 0 },
 		duration: func(time.Duration) float64 { return 5 },
 	}
-	engine, err := New(Config{ResourceID: resource, Bounds: bounds, Assumptions: assume, Metrics: w.store, NewID: ids()})
+	engine, err := New(Config{ResourceID: resource, Bounds: bounds, Assumptions: assume, Metrics: w.store,
+		NewID: ids()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +120,8 @@ func newWorld(t fatal, assume Assumptions, bounds Bounds, tasks int) *world {
 // track puts a target tracking policy.
 func (w *world) track(t fatal, name string, target float64, queries []MetricQuery) {
 	t.Helper()
-	if err := w.engine.PutTargetTracking(w.now(), TargetTracking{Name: name, Target: target, Metrics: queries}); err != nil {
+	if err := w.engine.PutTargetTracking(w.now(), TargetTracking{Name: name, Target: target,
+		Metrics: queries}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -161,7 +165,8 @@ func (w *world) second(tick time.Duration) {
 	w.samples++
 	if w.elapsed%(5*time.Second) == 0 {
 		wait := w.queue * w.duration(w.elapsed) / max(float64(c.Running), 1)
-		w.trace = append(w.trace, sample{at: w.elapsed, desired: c.Desired, running: c.Running, queue: w.queue, wait: wait})
+		w.trace = append(w.trace, sample{at: w.elapsed, desired: c.Desired, running: c.Running, queue: w.queue,
+			wait: wait})
 	}
 }
 

@@ -30,16 +30,17 @@ type compiler struct {
 	program *Program
 }
 
-// Compile checks and compiles a request; result is the ID of the line to evaluate. Only the lines that the result needs
-// are compiled, but metrics all are (METRICS() means every metric of the request). Errors name the line and what is wrong:
-// a syntax error with its position, an unsupported function, an unknown ID, lines that refer to each other, a function
-// given what it does not take, a result that is a scalar.
+// Compile checks and compiles a request; result is the ID of the line to evaluate. Only the lines that the result
+// needs are compiled, but metrics all are (METRICS() means every metric of the request). Errors name the line and
+// what is wrong: a syntax error with its position, an unsupported function, an unknown ID, lines that refer to each
+// other, a function given what it does not take, a result that is a scalar.
 func Compile(queries []Query, result string) (*Program, error) {
 	c := &compiler{queries: queries, index: map[string]int{}, open: map[string]bool{}, program: &Program{}}
 	seen := map[string]bool{}
 	for _, q := range queries {
-		if q.ID == "" || !strings.ContainsRune(letters[:26], rune(q.ID[0])) || prefix(q.ID, letters+digits) < len(q.ID) {
-			return nil, fmt.Errorf("ID %q: must start with a lowercase letter and hold letters, digits and _ only", q.ID)
+		if !validID(q.ID) {
+			return nil, fmt.Errorf("ID %q: must start with a lowercase letter and hold letters, digits and _ only",
+				q.ID)
 		}
 		if seen[q.ID] {
 			return nil, fmt.Errorf("ID %q is used twice", q.ID)
@@ -60,6 +61,10 @@ func Compile(queries []Query, result string) (*Program, error) {
 	}
 	c.program.result, c.program.single = index, c.program.lines[index].shape == series
 	return c.program, nil
+}
+
+func validID(id string) bool {
+	return id != "" && strings.ContainsRune(letters[:26], rune(id[0])) && prefix(id, letters+digits) == len(id)
 }
 
 // line returns the index of a compiled line, compiling it and what it refers to first.
@@ -141,12 +146,14 @@ func arrayOf(items []node, at int) (node, error) {
 	width := 0
 	for _, item := range items {
 		if item.shape == scalar {
-			return node{}, fmt.Errorf("position %d: an array holds time series; write TIME_SERIES(...) for a scalar", at+1)
+			return node{}, fmt.Errorf("position %d: an array holds time series; write TIME_SERIES(...) for a scalar",
+				at+1)
 		}
 		width += item.width
 	}
 	if width == 0 || width > maxWidth {
-		return node{}, fmt.Errorf("position %d: the array holds %d time series; 1 to %d are allowed", at+1, width, maxWidth)
+		return node{}, fmt.Errorf("position %d: the array holds %d time series; 1 to %d are allowed", at+1, width,
+			maxWidth)
 	}
 	return node{shape: array, width: width, eval: func(r *run) value {
 		return value{series: r.join(items, width)}

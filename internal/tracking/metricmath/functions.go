@@ -9,30 +9,30 @@ import (
 
 // functions are all that is supported, in order.
 var functions = []string{
-	"ABS", "AVG", "CEIL", "DIFF", "FILL", "FLOOR", "IF", "MAX", "METRICS", "METRIC_COUNT", "MIN", "PERIOD", "RATE", "SUM",
+	"ABS", "AVG", "CEIL", "DIFF", "FILL", "FLOOR", "IF", "MAX", "METRICS", "METRIC_COUNT", "MIN", "PERIOD", "RATE",
+	"SUM",
 	"TIME_SERIES",
 }
 
 // Functions returns the names of the supported functions in alphabetical order.
 func Functions() []string { return slices.Clone(functions) }
 
+var (
+	perDatapoint = map[string]func(float64) float64{"ABS": math.Abs, "CEIL": math.Ceil, "FLOOR": math.Floor}
+
+	// What an aggregate makes of the total so far and the next datapoint; AVG then divides.
+	aggregates = map[string]func(so, v float64) float64{"SUM": add, "AVG": add, "MIN": math.Min, "MAX": math.Max}
+)
+
 // call compiles a function call.
 func (c *compiler) call(e *expr) (node, error) {
+	if f := perDatapoint[e.text]; f != nil {
+		return c.perDatapoint(e, f)
+	}
+	if step := aggregates[e.text]; step != nil {
+		return c.aggregate(e, step, e.text == "AVG")
+	}
 	switch e.text {
-	case "ABS":
-		return c.perDatapoint(e, math.Abs)
-	case "CEIL":
-		return c.perDatapoint(e, math.Ceil)
-	case "FLOOR":
-		return c.perDatapoint(e, math.Floor)
-	case "SUM":
-		return c.aggregate(e, add, false)
-	case "AVG":
-		return c.aggregate(e, add, true)
-	case "MIN":
-		return c.aggregate(e, math.Min, false)
-	case "MAX":
-		return c.aggregate(e, math.Max, false)
 	case "DIFF":
 		return c.change(e, false)
 	case "RATE":
@@ -62,7 +62,8 @@ func add(x, y float64) float64 { return x + y }
 // arguments compiles the arguments of a call and checks how many there are.
 func (c *compiler) arguments(e *expr, least, most int) ([]node, error) {
 	if len(e.args) < least || len(e.args) > most {
-		return nil, fmt.Errorf("position %d: %s takes %d to %d arguments, not %d", e.at+1, e.text, least, most, len(e.args))
+		return nil, fmt.Errorf("position %d: %s takes %d to %d arguments, not %d", e.at+1, e.text, least, most,
+			len(e.args))
 	}
 	return c.nodes(e.args)
 }
@@ -74,7 +75,8 @@ func (c *compiler) oneOrMany(e *expr) (node, error) {
 		return node{}, err
 	}
 	if args[0].shape == scalar {
-		return node{}, fmt.Errorf("position %d: %s takes a time series or an array of them, not a scalar", e.at+1, e.text)
+		return node{}, fmt.Errorf("position %d: %s takes a time series or an array of them, not a scalar", e.at+1,
+			e.text)
 	}
 	return args[0], nil
 }
@@ -179,7 +181,8 @@ func (c *compiler) condition(e *expr) (node, error) {
 		return node{}, fmt.Errorf("position %d: IF takes at least one time series", e.at+1)
 	}
 	return node{shape: series, width: 1, eval: func(r *run) value {
-		w, y, n := pick(when.eval(r), when.shape, 0), pick(then.eval(r), then.shape, 0), pick(otherwise.eval(r), otherwise.shape, 0)
+		w, y := pick(when.eval(r), when.shape, 0), pick(then.eval(r), then.shape, 0)
+		n := pick(otherwise.eval(r), otherwise.shape, 0)
 		out := r.newSeries(1)
 		for t := range out[0] {
 			switch condition := w.at(t); {
@@ -221,8 +224,8 @@ func (c *compiler) fill(e *expr) (node, error) {
 		return node{}, err
 	}
 	if args[0].shape == scalar || args[1].shape == array {
-		return node{}, fmt.Errorf("position %d: FILL takes a time series or an array, and REPEAT, LINEAR, a scalar or a time series",
-			e.at+1)
+		return node{}, fmt.Errorf("position %d: FILL takes a time series or an array, and REPEAT, LINEAR, a scalar "+
+			"or a time series", e.at+1)
 	}
 	return filled(args[0], args[1], fillWith), nil
 }

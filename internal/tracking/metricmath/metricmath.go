@@ -3,8 +3,8 @@
 // A request is a list of lines, as GetMetricData, an alarm or a scaling policy has them: metrics, and expressions over
 // other lines. [Compile] checks it once, [Program.Eval] then runs it as often as wanted without allocating.
 //
-// A series is a []float64 with one place for each period of a [Grid]; NaN means that there is no datapoint. The rules for
-// missing datapoints are CloudWatch's ("Using metric math" in its user guide):
+// A series is a []float64 with one place for each period of a [Grid]; NaN means that there is no datapoint. The rules
+// for missing datapoints are CloudWatch's ("Using metric math" in its user guide):
 //
 //   - Between two series, a datapoint that only one of them has counts as 0 in the other; where neither has one, the
 //     result has none. Between a series and a scalar, the result has the datapoints of the series.
@@ -31,8 +31,8 @@ type Query struct {
 
 // Program is a compiled request. It is not safe for concurrent use.
 type Program struct {
-	// DropUnpaired drops a datapoint that only one of two series has, instead of counting the other one as 0. CloudWatch
-	// documents the latter.
+	// DropUnpaired drops a datapoint that only one of two series has, instead of counting the other one as 0.
+	// CloudWatch documents the latter.
 	DropUnpaired bool
 
 	inputs []string
@@ -55,8 +55,8 @@ type Grid struct {
 	Length int
 }
 
-// Eval evaluates the result over series of grid.Length places, one for each of [Program.Inputs]. It returns one series, or
-// those of an array; they belong to the Program and are valid until the next Eval.
+// Eval evaluates the result over series of grid.Length places, one for each of [Program.Inputs]. It returns one
+// series, or those of an array; they belong to the Program and are valid until the next Eval.
 func (p *Program) Eval(grid Grid, inputs [][]float64) [][]float64 {
 	if len(inputs) != len(p.inputs) {
 		panic(fmt.Sprintf("metricmath: %d series for the %d metrics %v", len(inputs), len(p.inputs), p.inputs))

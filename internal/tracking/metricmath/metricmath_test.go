@@ -78,14 +78,16 @@ func TestDocumented(t *testing.T) {
 		{"comparison operators: OR", "metric1 > 25 OR metric2 > 15", []string{m1, m2}, "1, 0, 1, 0"},
 		{"comparison operators: || is OR", "metric1 > 25 || metric2 > 15", []string{m1, m2}, "1, 0, 1, 0"},
 
-		{"IF(metric1, metric2, metric3)", "IF(metric1, metric2, metric3)", []string{when, then, otherwise}, "30, 0, 20, -, -"},
+		{"IF(metric1, metric2, metric3)", "IF(metric1, metric2, metric3)", []string{when, then, otherwise},
+			"30, 0, 20, -, -"},
 		{"IF(metric1, scalar2, metric3)", "IF(metric1, 5, metric3)", []string{when, otherwise}, "5, 5, 20, -, -"},
 		{"IF(metric1, metric2, scalar3)", "IF(metric1, metric2, 5)", []string{when, then}, "30, 0, 5, 5, -"},
 		{"IF(scalar1, metric2, metric3)", "IF(1, metric2, metric3)", []string{then, otherwise}, "30, -, 0, 0, 30"},
 		{"IF(scalar1, metric2, metric3)", "IF(0, metric2, metric3)", []string{then, otherwise}, "0, 0, 20, -, 20"},
 		{"IF(scalar1, metric2): empty", "IF(0, metric2)", []string{then}, "-, -, -, -, -"},
 		{"IF: any value but 0 is true", "IF(m, 1, 2)", []string{"m: -3, 0, 0.5"}, "1, 2, 1"},
-		{"IF use cases: low values only", "IF(metric1<400, metric1)", []string{"metric1: 300, 400, -, 0"}, "300, -, -, 0"},
+		{"IF use cases: low values only", "IF(metric1<400, metric1)", []string{"metric1: 300, 400, -, 0"},
+			"300, -, -, 0"},
 		{"IF use cases: two values", "IF(metric1<400, 10, 2)", []string{"metric1: 300, 400, 500"}, "10, 2, 2"},
 
 		{"arithmetic: missing is 0", "m1 + m2", []string{"m1: 1, -, 3, -", "m2: 10, 20, -, -"}, "11, 20, 3, -"},
@@ -133,7 +135,8 @@ func TestDocumented(t *testing.T) {
 func TestPrecedence(t *testing.T) {
 	for expression, want := range map[string]float64{
 		"m + 2 * 3": 7, "(m + 2) * 3": 9, "m - 2 - 3": -4, "m * 12 / 3 / 2": 2, "m * 2 ^ 3 ^ 2": 512, "m - 2 ^ 2": -3,
-		"m - -2 ^ 2": 5, "m + 1 > 1 AND 0 + m > 2 OR m == 1": 1, "m < 2 == 1": 1, "m*1.5e1": 15, "m*.5": 0.5, "m * 2E-1": 0.2,
+		"m - -2 ^ 2": 5, "m + 1 > 1 AND 0 + m > 2 OR m == 1": 1, "m < 2 == 1": 1, "m*1.5e1": 15, "m*.5": 0.5,
+		"m * 2E-1": 0.2,
 	} {
 		if got := evaluate(t, expression, "m: 1"); got[0][0] != want {
 			t.Errorf("%s = %v, want %v", expression, got[0][0], want)

@@ -181,7 +181,7 @@ func (p *parser) next() error {
 	p.pos += len(p.src[p.pos:]) - len(strings.TrimLeft(p.src[p.pos:], " \t\r\n"))
 	p.at = p.pos
 	rest := p.src[p.pos:]
-	length := 0
+	var length int
 	switch {
 	case rest == "":
 		p.kind, p.tok = 0, ""

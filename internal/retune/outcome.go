@@ -6,14 +6,15 @@ import (
 )
 
 // Outcome is the output of an execution of the machine, for those who read it: what was measured, decided and done, as
-// far as the execution got.
+// far as the execution got. The definition of the machine writes it; a test holds the two together.
 type Outcome struct {
-	Outcome  string      `json:"outcome"` // in a few words, e.g. "applied"
-	Summary  string      `json:"summary"`
-	Reason   string      `json:"reason"` // why the execution was started
-	Measured Measurement `json:"measured"`
-	Decided  *Decision   `json:"decided"` // nil when there were too few samples to decide
-	Applied  *Applied    `json:"applied"` // nil when nothing was changed
+	Outcome   string      `json:"outcome"` // in a few words, e.g. "applied"
+	Summary   string      `json:"summary"`
+	Reason    string      `json:"reason"` // why the execution was started
+	Measured  Measurement `json:"measured"`
+	Decided   *Decision   `json:"decided"`   // nil when there were too few samples to decide
+	Applied   *Applied    `json:"applied"`   // nil when nothing was changed
+	Published *Published  `json:"published"` // nil when nothing was changed
 }
 
 // ReadOutcome parses the output of a successful execution.

@@ -1,0 +1,353 @@
+//go:build local
+
+package statemachines
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sqs-dynamic-target-tracking/internal/retune"
+)
+
+// TestMachines executes both machines on the local engine, with the functions that SAM built, until every state and
+// every Catch has been reached. Faults have real causes: a permission taken away, a function misconfigured or without
+// concurrency, a policy or the topic deleted by hand.
+func TestMachines(t *testing.T) {
+	w := start(t)
+	w.stopTasks(t)
+	t.Run("produce", func(t *testing.T) { testProduce(t, w) })
+	t.Run("retune", func(t *testing.T) { testRetune(t, w) })
+
+	t.Run("retries", func(t *testing.T) { testRetries(t, w) })
+
+	// Without its topic, an execution still fails with its own error.
+	w.loseTopic(t)
+	for machine := range machines {
+		e := w.run(t, machine, `{"x":1}`)
+		e.failedWith(t, "InvalidInput", "x is not a field of the input")
+	}
+	for machine := range machines {
+		w.checkCoverage(t, machine)
+	}
+}
+
+func testProduce(t *testing.T, w *world) {
+	t.Run("nothing given", func(t *testing.T) {
+		before := w.messages(t)
+		e := w.run(t, "produce", `{}`)
+		if e.status != sfntypes.ExecutionStatusSucceeded || e.output["summary"] != "sent 50 messages of 5 s: 250 s of work" {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+		if got := w.messages(t) - before; got != 50 {
+			t.Errorf("%d messages came into the queue, want 50", got)
+		}
+	})
+	t.Run("50,000 messages are really sent", func(t *testing.T) {
+		before := w.messages(t)
+		e := w.run(t, "produce", `{"messages":50000,"durationSeconds":3600,"distribution":"lognormal","cv":2}`)
+		if e.status != sfntypes.ExecutionStatusSucceeded || e.output["sent"] != 50_000.0 || e.output["ranges"] != 50.0 {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+		if got := w.messages(t) - before; got != 50_000 {
+			t.Errorf("%d messages came into the queue, want 50000", got)
+		}
+	})
+	t.Run("an empty bin of a trace", func(t *testing.T) {
+		e := w.run(t, "produce", `{"trace":{"name":"elb","offsetSeconds":300,"arrivals":0}}`)
+		if e.status != sfntypes.ExecutionStatusSucceeded || e.output["sent"] != 0.0 {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+	})
+	t.Run("bad input", func(t *testing.T) {
+		for input, words := range map[string]string{
+			`{"messages":0,"durationSecond":5}`: "messages is 0; allowed: a whole number from 1 to 1000000; " +
+				"durationSecond is not a field of the input",
+			`[1]`: "the input is [1]; allowed: a JSON object",
+		} {
+			e := w.run(t, "produce", input)
+			e.failedWith(t, "InvalidInput", "Plan Batches: ", words)
+			w.notified(t, e)
+		}
+	})
+	t.Run("may not send", func(t *testing.T) {
+		restore := w.deny(t, "ProduceSendFunctionArn", "sqs:SendMessage")
+		defer restore()
+		e := w.run(t, "produce", `{}`)
+		e.failedWith(t, "AccessDenied", "Send All Ranges: messages 0 to 49: ")
+		w.notified(t, e)
+	})
+	t.Run("a report that cannot be made", func(t *testing.T) {
+		restore := w.misconfigure(t, "ProduceReportFunctionArn", "LOG_LEVEL", "LOUD")
+		defer restore()
+		e := w.run(t, "produce", `{"messages":1}`)
+		e.failedWith(t, "InvalidConfiguration", `Report: the function's environment is not usable: LOG_LEVEL is "LOUD"`)
+		w.notified(t, e)
+	})
+}
+
+func testRetune(t *testing.T, w *world) {
+	w.measured(t, 10*time.Minute, 0.5, 190)
+	w.measured(t, time.Minute, 20, 10) // the newest minute is no more than its samples
+	const mean = (0.5*190 + 20*10) / 200
+
+	t.Run("bad input", func(t *testing.T) {
+		e := w.run(t, "retune", `{"dryrun":true,"windowMinutes":1441}`)
+		e.failedWith(t, "InvalidInput", "Measure Duration: ", "windowMinutes is 1441; allowed: a number from ",
+			"dryrun is not a field of the input; allowed: reason, dryRun, windowMinutes, minimumSamples, maximumFactor")
+		w.notified(t, e)
+	})
+	t.Run("too few samples", func(t *testing.T) {
+		e := w.run(t, "retune", `{"minimumSamples":201}`)
+		if e.output["outcome"] != "kept: too few samples" ||
+			e.output["summary"] != "200 samples are fewer than the minimum of 201" {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+	})
+	t.Run("dry run", func(t *testing.T) {
+		before := w.policies(t)
+		e := w.run(t, "retune", `{"dryRun":true,"reason":"to see"}`)
+		if e.output["outcome"] != "dry run: nothing changed" || e.output["reason"] != "to see" {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+		if !reflect.DeepEqual(before, w.policies(t)) {
+			t.Error("a dry run changed the policies")
+		}
+	})
+	t.Run("applied", func(t *testing.T) {
+		before := w.policies(t)
+		e := w.run(t, "retune", `{}`)
+		if e.output["outcome"] != "applied" {
+			t.Fatalf("%s: %v %s", e.status, e.output, e.cause)
+		}
+		want := retune.Targets{Backlog: 1 + 60/mean, Rate: 60 * 0.8 / mean}
+		w.checkOnlyTargetsChanged(t, before, want)
+		w.checkRecord(t, e.arn, mean, 200)
+		if got := w.metric(t, "ecsTargetBPI"); math.Abs(got-want.Backlog) > 0.001*want.Backlog {
+			t.Errorf("ecsTargetBPI is %g, want %g", got, want.Backlog)
+		}
+	})
+	t.Run("within the dead band", func(t *testing.T) {
+		e := w.run(t, "retune", `{}`)
+		if e.output["outcome"] != "kept: within the dead band" {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+	})
+
+	w.measured(t, 2*time.Minute, 4, 2000) // so that there is something to change again
+	t.Run("a decision that cannot be made", func(t *testing.T) {
+		restore := w.misconfigure(t, "RetuneDecideFunctionArn", "UTILIZATION", "2")
+		defer restore()
+		e := w.run(t, "retune", `{}`)
+		e.failedWith(t, "InvalidConfiguration", `Decide Targets: the function's environment is not usable: UTILIZATION is "2"`)
+		w.notified(t, e)
+	})
+	t.Run("may not write policies", func(t *testing.T) {
+		before := w.policies(t)
+		restore := w.deny(t, "RetuneApplyFunctionArn", "application-autoscaling:PutScalingPolicy")
+		defer restore()
+		e := w.run(t, "retune", `{}`)
+		e.failedWith(t, "AccessDeniedException", "Apply Targets: write the scaling policy machines-backlog")
+		w.notified(t, e)
+		if !reflect.DeepEqual(before, w.policies(t)) {
+			t.Error("the policies changed")
+		}
+	})
+	t.Run("may not write the record", func(t *testing.T) {
+		restore := w.deny(t, "RetunePublishFunctionArn", "ssm:PutParameter")
+		defer restore()
+		e := w.run(t, "retune", `{}`)
+		e.failedWith(t, "AccessDeniedException", "Publish Record: write the tuning record /machines/tuning")
+		w.notified(t, e)
+	})
+	t.Run("a policy is gone", func(t *testing.T) {
+		_, err := applicationautoscaling.NewFromConfig(w.config).DeleteScalingPolicy(t.Context(),
+			&applicationautoscaling.DeleteScalingPolicyInput{
+				PolicyName: aws.String(stackName + "-rate"), ServiceNamespace: aastypes.ServiceNamespaceEcs,
+				ResourceId:        aws.String(w.resourceID(t)),
+				ScalableDimension: aastypes.ScalableDimensionECSServiceDesiredCount,
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := w.run(t, "retune", `{}`)
+		e.failedWith(t, "PolicyMissing", "Measure Duration: the scaling policy machines-rate of service/")
+		w.notified(t, e)
+	})
+}
+
+// stopTasks lets no worker take messages.
+func (w *world) stopTasks(t *testing.T) {
+	t.Helper()
+	_, err := ecs.NewFromConfig(w.config).UpdateService(t.Context(), &ecs.UpdateServiceInput{
+		Cluster: aws.String(w.output(t, "ClusterName")), Service: aws.String(w.output(t, "ServiceName")),
+		DesiredCount: aws.Int32(0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		services, err := w.cloud.Services(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		running := 0
+		for _, service := range services {
+			running += service.Running + service.Pending
+		}
+		if running == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d tasks still run", running)
+		}
+	}
+}
+
+// messages counts what is in the queue.
+func (w *world) messages(t *testing.T) int {
+	t.Helper()
+	got, err := sqs.NewFromConfig(w.config).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl:       aws.String(w.output(t, "QueueUrl")),
+		AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"} {
+		n, err := strconv.Atoi(got.Attributes[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
+// measured publishes durations like a worker does.
+func (w *world) measured(t *testing.T, ago time.Duration, seconds float64, samples int) {
+	t.Helper()
+	_, err := cloudwatch.NewFromConfig(w.config).PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{
+		Namespace: aws.String("ECS-SQS-BPI"),
+		MetricData: []cwtypes.MetricDatum{{
+			MetricName: aws.String("MsgProcessingDuration"), Dimensions: w.dimensions(t), Unit: cwtypes.StandardUnitSeconds,
+			Timestamp: aws.Time(time.Now().Add(-ago)), Values: []float64{seconds}, Counts: []float64{float64(samples)},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) dimensions(t *testing.T) []cwtypes.Dimension {
+	t.Helper()
+	return []cwtypes.Dimension{
+		{Name: aws.String("Type"), Value: aws.String("Single-Queue")},
+		{Name: aws.String("QueueName"), Value: aws.String(w.output(t, "QueueName"))},
+	}
+}
+
+// metric is the newest value of a metric of the retune.
+func (w *world) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	got, err := cloudwatch.NewFromConfig(w.config).GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{
+		StartTime: aws.Time(time.Now().Add(-5 * time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)),
+		ScanBy: cwtypes.ScanByTimestampDescending,
+		MetricDataQueries: []cwtypes.MetricDataQuery{{
+			Id: aws.String("m"), MetricStat: &cwtypes.MetricStat{
+				Metric: &cwtypes.Metric{
+					Namespace: aws.String("ECS-SQS-BPI"), MetricName: aws.String(name), Dimensions: w.dimensions(t),
+				},
+				Period: aws.Int32(60), Stat: aws.String("Maximum"),
+			},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.MetricDataResults) != 1 || len(got.MetricDataResults[0].Values) == 0 {
+		t.Errorf("%s has no data", name)
+		return math.NaN()
+	}
+	return got.MetricDataResults[0].Values[0]
+}
+
+// resourceID is the scalable target's, without what CloudFormation adds to it.
+func (w *world) resourceID(t *testing.T) string {
+	t.Helper()
+	id, _, _ := strings.Cut(w.output(t, "ScalableTargetId"), "|")
+	return id
+}
+
+// policies returns the two target-tracking policies whole, the backlog policy first.
+func (w *world) policies(t *testing.T) []aastypes.ScalingPolicy {
+	t.Helper()
+	got, err := applicationautoscaling.NewFromConfig(w.config).DescribeScalingPolicies(t.Context(),
+		&applicationautoscaling.DescribeScalingPoliciesInput{
+			ServiceNamespace: aastypes.ServiceNamespaceEcs, ResourceId: aws.String(w.resourceID(t)),
+			PolicyNames: []string{stackName + "-backlog", stackName + "-rate"},
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.ScalingPolicies) != 2 {
+		t.Fatalf("%d policies", len(got.ScalingPolicies))
+	}
+	slices.SortFunc(got.ScalingPolicies, func(a, b aastypes.ScalingPolicy) int {
+		if *a.PolicyName < *b.PolicyName {
+			return -1
+		}
+		return 1
+	})
+	return got.ScalingPolicies
+}
+
+func (w *world) checkOnlyTargetsChanged(t *testing.T, before []aastypes.ScalingPolicy, want retune.Targets) {
+	t.Helper()
+	for i, after := range w.policies(t) {
+		target := []float64{want.Backlog, want.Rate}[i]
+		if got := *after.TargetTrackingScalingPolicyConfiguration.TargetValue; math.Abs(got-target) > 0.001*target {
+			t.Errorf("%s has the target %g, want %g", *after.PolicyName, got, target)
+		}
+		configuration := *before[i].TargetTrackingScalingPolicyConfiguration
+		configuration.TargetValue = after.TargetTrackingScalingPolicyConfiguration.TargetValue
+		if !reflect.DeepEqual(configuration, *after.TargetTrackingScalingPolicyConfiguration) {
+			t.Errorf("more than the target of %s changed", *after.PolicyName)
+		}
+	}
+}
+
+func (w *world) checkRecord(t *testing.T, execution string, seconds float64, samples int) {
+	t.Helper()
+	got, err := ssm.NewFromConfig(w.config).GetParameter(t.Context(), &ssm.GetParameterInput{
+		Name: aws.String(fmt.Sprintf("/%s/tuning", stackName)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record retune.Record
+	if err := json.Unmarshal([]byte(*got.Parameter.Value), &record); err != nil {
+		t.Fatal(err)
+	}
+	if record.Execution != execution || math.Abs(record.ProcessingSeconds-seconds) > 1e-6 || record.Samples != samples {
+		t.Errorf("the record says %+v", record)
+	}
+}

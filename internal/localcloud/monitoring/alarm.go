@@ -14,7 +14,9 @@ import (
 // alarm is a metric alarm. Those of the autoscaler are evaluated there and only shown here.
 type alarm struct {
 	types.MetricAlarm
-	evaluator *tracking.Alarm // nil for an alarm of the autoscaler
+	evaluator *tracking.Alarm // nil for an alarm of the autoscaler and for a composite one
+	rule      rule            // of a composite alarm
+	ruleText  string
 }
 
 // ManagedAlarm is an alarm of a target tracking policy, as Application Auto Scaling makes them.
@@ -104,6 +106,9 @@ func (s *Server) move(a *alarm, state types.StateValue, reason, data string, now
 	s.record(a, types.HistoryItemTypeStateUpdate,
 		"Alarm updated from "+string(before.StateValue)+" to "+string(state), stateChange(before, a.MetricAlarm))
 	s.act(action{before: before, after: a.MetricAlarm})
+	if a.rule == nil {
+		s.judgeComposites(now)
+	}
 }
 
 // evaluateAlarms gives each alarm of this server its state of now.

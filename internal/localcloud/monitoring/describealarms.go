@@ -32,16 +32,21 @@ func (s *Server) describeAlarms(ctx context.Context, in *cloudwatch.DescribeAlar
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := []types.MetricAlarm{}
+	var found []*alarm
 	for _, name := range s.names() {
 		if a := s.alarms[name]; selected(a, in) {
-			found = append(found, a.MetricAlarm)
+			found = append(found, a)
 		}
 	}
 	limit := int(cmp.Or(aws.ToInt32(in.MaxRecords), 50))
 	end := min(skip+limit, len(found))
-	out := &cloudwatch.DescribeAlarmsOutput{
-		MetricAlarms: found[min(skip, end):end], CompositeAlarms: []types.CompositeAlarm{},
+	out := &cloudwatch.DescribeAlarmsOutput{MetricAlarms: []types.MetricAlarm{}, CompositeAlarms: []types.CompositeAlarm{}}
+	for _, a := range found[min(skip, end):end] {
+		if a.rule != nil {
+			out.CompositeAlarms = append(out.CompositeAlarms, a.composite())
+		} else {
+			out.MetricAlarms = append(out.MetricAlarms, a.MetricAlarm)
+		}
 	}
 	if end < len(found) {
 		out.NextToken = aws.String(tokenOf(end))
@@ -72,7 +77,7 @@ func selected(a *alarm, in *cloudwatch.DescribeAlarmsInput) bool {
 	case len(in.AlarmNames) > 0 && !slices.Contains(in.AlarmNames, name),
 		in.AlarmNamePrefix != nil && !strings.HasPrefix(name, *in.AlarmNamePrefix),
 		in.StateValue != "" && in.StateValue != a.StateValue,
-		len(in.AlarmTypes) > 0 && !slices.Contains(in.AlarmTypes, types.AlarmTypeMetricAlarm),
+		!ofKind(a, in.AlarmTypes),
 		in.ChildrenOfAlarmName != nil, in.ParentsOfAlarmName != nil:
 		return false
 	}

@@ -20,7 +20,7 @@ type historyItem = types.AlarmHistoryItem
 // record keeps what happened to an alarm. Needs s.mu.
 func (s *Server) record(a *alarm, kind types.HistoryItemType, summary, data string) {
 	s.past = append(s.past, historyItem{
-		AlarmName: a.AlarmName, AlarmType: types.AlarmTypeMetricAlarm, HistoryItemType: kind,
+		AlarmName: a.AlarmName, AlarmType: a.kind(), HistoryItemType: kind,
 		HistorySummary: aws.String(summary), HistoryData: aws.String(data), Timestamp: aws.Time(time.Now()),
 	})
 	if len(s.past) > maxHistory {

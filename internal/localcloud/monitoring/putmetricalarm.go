@@ -36,7 +36,13 @@ func (s *Server) putMetricAlarm(ctx context.Context, in *cloudwatch.PutMetricAla
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := &alarm{MetricAlarm: shownInput(in), evaluator: evaluator}
+	s.keep(&alarm{MetricAlarm: shownInput(in), evaluator: evaluator}, in.Tags, now)
+	return &cloudwatch.PutMetricAlarmOutput{}, nil
+}
+
+// keep takes up an alarm, or replaces the one of its name and takes over its state. Tags count for a new one. Needs s.mu.
+func (s *Server) keep(a *alarm, tags []types.Tag, now time.Time) {
+	name := *a.AlarmName
 	a.AlarmArn = aws.String(s.alarmARN(name))
 	a.AlarmConfigurationUpdatedTimestamp = aws.Time(now)
 	if old := s.alarms[name]; old != nil {
@@ -45,11 +51,10 @@ func (s *Server) putMetricAlarm(ctx context.Context, in *cloudwatch.PutMetricAla
 		s.record(a, types.HistoryItemTypeConfigurationUpdate, "Alarm \""+name+"\" updated", a.configuration())
 	} else {
 		a.unchecked(now)
-		s.tagLocked(*a.AlarmArn, in.Tags)
+		s.tagLocked(*a.AlarmArn, tags)
 		s.record(a, types.HistoryItemTypeConfigurationUpdate, "Alarm \""+name+"\" created", a.configuration())
 	}
 	s.alarms[name] = a
-	return &cloudwatch.PutMetricAlarmOutput{}, nil
 }
 
 func (s *Server) checkAlarm(in *cloudwatch.PutMetricAlarmInput) error {

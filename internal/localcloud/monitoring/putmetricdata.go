@@ -124,7 +124,7 @@ func checkedMetric(namespace, name string, dimensions []types.Dimension, at stri
 func sampleOf(d types.MetricDatum, at string) (sample, error) {
 	switch {
 	case d.Value != nil && d.StatisticValues != nil:
-		return sample{}, exclusive(at, "Value", "StatisticValues")
+		return sample{}, invalidCombination("%s", exclusive(at, "Value", "StatisticValues").Message)
 	case d.Value != nil && len(d.Values) > 0:
 		return sample{}, exclusive(at, "Value", "Values")
 	case len(d.Values) > 0 && d.StatisticValues != nil:
@@ -139,7 +139,7 @@ func sampleOf(d types.MetricDatum, at string) (sample, error) {
 	return sample{}, missing(at + ".Value")
 }
 
-func exclusive(at, a, b string) error {
+func exclusive(at, a, b string) *wire.Fault {
 	return invalidValue("The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.", at, a, at, b)
 }
 

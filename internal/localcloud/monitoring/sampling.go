@@ -30,6 +30,7 @@ func (s *Server) sampleAll(ctx context.Context, now time.Time) {
 	start := now.Add(-s.Period)
 	s.sampleServices(start, now)
 	s.sampleQueues(ctx, start, now)
+	s.sampleMachines(ctx, start, now)
 }
 
 func (s *Server) sampleServices(start, now time.Time) {

@@ -26,9 +26,10 @@ type Config struct {
 	// autoscaler therefore does not need to model.
 	PublicationDelay time.Duration
 
-	// Queues and Services are sampled each period. nil: none.
+	// Queues, Services and Machines are sampled each period. nil: none.
 	Queues   Queues
 	Services func() []Service
+	Machines Machines
 
 	// Event sends an event of the source aws.cloudwatch to the default bus. nil: none are sent.
 	Event func(ctx context.Context, detailType string, resources []string, detail any) error
@@ -98,6 +99,7 @@ func New(c Config) *Server {
 	wire.Handle(&s.wire, "GetMetricStatistics", s.getMetricStatistics)
 	wire.Handle(&s.wire, "ListMetrics", s.listMetrics)
 	wire.Handle(&s.wire, "PutMetricAlarm", s.putMetricAlarm)
+	wire.Handle(&s.wire, "PutCompositeAlarm", s.putCompositeAlarm)
 	wire.Handle(&s.wire, "DescribeAlarms", s.describeAlarms)
 	wire.Handle(&s.wire, "DescribeAlarmsForMetric", s.describeAlarmsForMetric)
 	wire.Handle(&s.wire, "DescribeAlarmHistory", s.describeAlarmHistory)

@@ -52,6 +52,7 @@ func (c *Cloud) ClientVariables() []string {
 		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_PAGER=",
 		"SAM_CLI_TELEMETRY=0",
+		"SAM_CLI_POLL_DELAY=1", // seconds; SAM's default of 5 is for AWS's quotas
 	}
 }
 

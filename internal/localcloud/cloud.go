@@ -137,6 +137,7 @@ func Start(ctx context.Context, config Config) (_ *Cloud, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.atClose(func() { clearRunDir(c.dir) })
 	config.Progress("starting the emulator")
 	if err := c.startParts(ctx, listener); err != nil {
 		return nil, err
@@ -152,6 +153,7 @@ func (c *Cloud) startParts(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	c.serve(listener)
+	c.holdDeletions()
 	if err := c.startAgent(parts); err != nil {
 		return err
 	}

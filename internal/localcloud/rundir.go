@@ -27,6 +27,13 @@ func makeRunDir(local string) (string, error) {
 	return dir, nil
 }
 
+// clearRunDir removes what of a run is of no use after it: all but the logs.
+func clearRunDir(dir string) {
+	for _, name := range []string{"tmp", "launcher"} {
+		_ = os.RemoveAll(filepath.Join(dir, name))
+	}
+}
+
 func pruneRuns(runs string) {
 	entries, err := os.ReadDir(runs)
 	if err != nil {

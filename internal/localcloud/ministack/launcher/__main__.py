@@ -15,6 +15,7 @@ import threading
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+import announce
 import bridge
 import ecs_tasks
 import events
@@ -39,6 +40,7 @@ def main():
     iam_questions.check_batches_as_entries()
     events.scale_schedules(settings["speed"])
     ecs_tasks.install(go)
+    announce.install()
     resource_types.install(go, settings["resourceTypes"])
 
     from ministack.app import app

@@ -16,6 +16,7 @@ import logging
 import threading
 import time
 
+import announce
 import bridge
 
 logger = logging.getLogger("localcloud")
@@ -92,6 +93,7 @@ def task_running(request):
         if key:
             ecs._schedule_service_deployment_completion(cluster, key, request["account"], request["region"],
                                                         healthy_task=task)
+        _announce(request["account"], request["region"], task)
 
 
 def task_health(request):
@@ -188,6 +190,9 @@ def task_stopped(request):
                 container["reason"] = request["containerReason"]
         if _is_active(task):
             ecs._mark_task_stopped(request["arn"], task, request["reason"], request["stopCode"])
+            if request["stopCode"] not in ("EssentialContainerExited", "TaskFailedToStart"):
+                ecs._record_service_task_failure(task)  # these two count in _mark_task_stopped
+            _announce(request["account"], request["region"], task)
             return
         with resource_lock("ecs-task", request["arn"]):
             if task["lastStatus"] == "STOPPED":
@@ -197,6 +202,7 @@ def task_stopped(request):
             for container in task["containers"]:
                 container["lastStatus"] = "STOPPED"
         _count(task)
+        _announce(request["account"], request["region"], task)
 
 
 def unfinished_tasks(service_key):
@@ -355,6 +361,12 @@ def _is_active(task):
 
 def _may_stop(task):
     return _is_active(task) and not _protected(task)
+
+
+def _announce(account, region, task):
+    from ministack.services import ecs
+
+    announce.task(account, region, ecs._sanitize(task))
 
 
 def _reconcile(task):

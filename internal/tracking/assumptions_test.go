@@ -90,7 +90,7 @@ func TestVirtualTimeMayBeginAtZero(t *testing.T) {
 	for i := range 10 {
 		start := zero.Add(time.Duration(i) * time.Minute)
 		if d := e.Evaluate(start.Add(9*time.Second), steady(2)); d.Changed {
-			if i != 5 { // a minute earlier than after a step: before the first datapoints there are none that do not breach
+			if i != 5 { // a minute earlier than after a step: no datapoint before them is below the target
 				t.Errorf("scale-out in minute %d, want 5", i)
 			}
 			return

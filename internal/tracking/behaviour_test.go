@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"math"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -119,8 +120,8 @@ func putFromZero(t fatal, e *Engine, assume Assumptions) {
 			EvaluationPeriods: 2,
 			ExtraDatapoints:   assume.ExtraDatapoints,
 			Metrics: []MetricQuery{
-				{ID: "visible", Metric: &visible}, {ID: "tasks", Metric: &tasks},
-				{ID: "waiting", Expression: "IF(visible > 0, IF(FILL(FILL(tasks, REPEAT), 0) < 1, 1, 0), 0)",
+				{ID: "visible", Metric: &visible}, {ID: "running", Metric: &tasks},
+				{ID: "waiting", Expression: "IF(visible > 0, IF(FILL(FILL(running, REPEAT), 0) < 1, 1, 0), 0)",
 					ReturnData: true},
 			},
 		}},
@@ -266,5 +267,27 @@ func TestTargetHolds(t *testing.T) {
 	w.run(2 * time.Hour)
 	if w.desired != 8 || math.Abs(w.queue) > 0 {
 		t.Errorf("%d tasks, %v messages wait", w.desired, w.queue)
+	}
+}
+
+// TestTemplateExpressions: the expressions that these tests examine are those of the template.
+func TestTemplateExpressions(t *testing.T) {
+	template, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(Config{
+		Bounds: Bounds{0, 1}, Assumptions: quick(), Metrics: NewMemory(time.Minute, 1), NewID: ids(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	putFromZero(t, e, quick())
+	for _, queries := range [][]MetricQuery{templateBacklog(), templateRate(), e.Alarms()[0].Spec.Metrics} {
+		for _, q := range queries {
+			if q.Expression != "" && !strings.Contains(string(template), "Expression: "+q.Expression+"\n") {
+				t.Errorf("template.yaml has no expression %s", q.Expression)
+			}
+		}
 	}
 }

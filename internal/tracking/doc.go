@@ -19,6 +19,9 @@
 // What AWS does not document is a field of [Assumptions] with its default and evidence level; nothing else in the
 // package holds such a number.
 //
+// Read assumptions.go first, then alarm.go (a datapoint becomes a state), decide.go (a state becomes a proposal) and
+// engine.go (proposals become a decision). Metric math has a package of its own, metricmath.
+//
 // Invariants: a decision lies within [Bounds]; while a policy is above its target nothing is removed by target
 // tracking; the same calls give the same decisions, activities and identifiers.
 package tracking

@@ -38,8 +38,8 @@ func templateBacklog() []MetricQuery {
 	return []MetricQuery{
 		{ID: "visible", Metric: &visible},
 		{ID: "inFlight", Metric: &inFlight},
-		{ID: "reportedTasks", Metric: &tasks},
-		{ID: "tasks", Expression: "FILL(reportedTasks, REPEAT)"},
+		{ID: "running", Metric: &tasks},
+		{ID: "tasks", Expression: "FILL(running, REPEAT)"},
 		{
 			ID: "backlogPerTask", ReturnData: true,
 			Expression: "IF(visible >= 0 AND inFlight >= 0 AND tasks >= 0, (visible + inFlight) / IF(tasks > 1, " +
@@ -52,8 +52,8 @@ func templateRate() []MetricQuery {
 	sent, tasks := metric("Sent"), metric("Tasks")
 	return []MetricQuery{
 		{ID: "sent", Metric: &sent},
-		{ID: "reportedTasks", Metric: &tasks},
-		{ID: "tasks", Expression: "FILL(reportedTasks, REPEAT)"},
+		{ID: "running", Metric: &tasks},
+		{ID: "tasks", Expression: "FILL(running, REPEAT)"},
 		{ID: "ratePerTask", ReturnData: true,
 			Expression: "IF(sent >= 0 AND tasks >= 0, sent / IF(tasks > 1, tasks, 1))"},
 	}

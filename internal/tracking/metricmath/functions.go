@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -62,8 +63,11 @@ func add(x, y float64) float64 { return x + y }
 // arguments compiles the arguments of a call and checks how many there are.
 func (c *compiler) arguments(e *expr, least, most int) ([]node, error) {
 	if len(e.args) < least || len(e.args) > most {
-		return nil, fmt.Errorf("position %d: %s takes %d to %d arguments, not %d", e.at+1, e.text, least, most,
-			len(e.args))
+		wanted := strconv.Itoa(most)
+		if least < most {
+			wanted = fmt.Sprintf("%d or %d", least, most)
+		}
+		return nil, fmt.Errorf("position %d: %s takes %s arguments, not %d", e.at+1, e.text, wanted, len(e.args))
 	}
 	return c.nodes(e.args)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
-	"sqs-dynamic-target-tracking/internal/localcloud/wire"
 )
 
 func addCapacityProviders(kinds map[string]kind, config aws.Config) {
@@ -24,19 +23,14 @@ type capacity struct {
 }
 
 func (c capacity) put(ctx context.Context, r ministack.ResourceRequest) (ministack.ResourceResult, error) {
-	cluster := text(r.Properties, "Cluster")
-	in := ecs.PutClusterCapacityProvidersInput{
-		Cluster: &cluster, CapacityProviders: []string{}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{},
+	in := ecs.PutClusterCapacityProvidersInput{ // empty lists, because the API wants both
+		CapacityProviders: []string{}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{},
 	}
 	if err := assign(&in, r); err != nil {
 		return ministack.ResourceResult{}, err
 	}
-	in.Cluster = &cluster
-	if err := wire.Assign(&in.DefaultCapacityProviderStrategy, r.Properties["DefaultCapacityProviderStrategy"]); err != nil {
-		return ministack.ResourceResult{}, err
-	}
 	_, err := c.api.PutClusterCapacityProviders(ctx, &in)
-	return ministack.ResourceResult{PhysicalID: cluster}, err
+	return ministack.ResourceResult{PhysicalID: text(r.Properties, "Cluster")}, err
 }
 
 func (c capacity) remove(ctx context.Context, r ministack.ResourceRequest) error {

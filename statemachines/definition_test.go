@@ -232,8 +232,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestHistoryOfAMillionMessages counts the events of the largest execution at its worst: each range uses up its retries.
-// Step Functions ends an execution at 25,000 events ("Quotas" in the AWS Step Functions Developer Guide).
+// TestHistoryOfAMillionMessages counts the events of the largest execution at its worst: each range uses up its
+// retries. Step Functions ends an execution at 25,000 events ("Quotas" in the AWS Step Functions Developer Guide).
 func TestHistoryOfAMillionMessages(t *testing.T) {
 	const (
 		limit  = 25_000

@@ -53,7 +53,8 @@ func testProduce(t *testing.T, w *world) {
 	t.Run("nothing given", func(t *testing.T) {
 		before := w.messages(t)
 		e := w.run(t, "produce", `{}`)
-		if e.status != sfntypes.ExecutionStatusSucceeded || e.output["summary"] != "sent 50 messages of 5 s: 250 s of work" {
+		if e.status != sfntypes.ExecutionStatusSucceeded ||
+			e.output["summary"] != "sent 50 messages of 5 s: 250 s of work" {
 			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
 		}
 		if got := w.messages(t) - before; got != 50 {
@@ -156,7 +157,11 @@ func testRetune(t *testing.T, w *world) {
 		restore := w.misconfigure(t, "RetuneDecideFunctionArn", "UTILIZATION", "2")
 		defer restore()
 		e := w.run(t, "retune", `{}`)
-		e.failedWith(t, "InvalidConfiguration", `Decide Targets: the function's environment is not usable: UTILIZATION is "2"`)
+		e.failedWith(
+			t,
+			"InvalidConfiguration",
+			`Decide Targets: the function's environment is not usable: UTILIZATION is "2"`,
+		)
 		w.notified(t, e)
 	})
 	t.Run("may not write policies", func(t *testing.T) {
@@ -247,10 +252,18 @@ func (w *world) measured(t *testing.T, ago time.Duration, seconds float64, sampl
 	t.Helper()
 	_, err := cloudwatch.NewFromConfig(w.config).PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{
 		Namespace: aws.String("ECS-SQS-BPI"),
-		MetricData: []cwtypes.MetricDatum{{
-			MetricName: aws.String("MsgProcessingDuration"), Dimensions: w.dimensions(t), Unit: cwtypes.StandardUnitSeconds,
-			Timestamp: aws.Time(time.Now().Add(-ago)), Values: []float64{seconds}, Counts: []float64{float64(samples)},
-		}},
+		MetricData: []cwtypes.MetricDatum{
+			{
+				MetricName: aws.String(
+					"MsgProcessingDuration",
+				),
+				Dimensions: w.dimensions(t),
+				Unit:       cwtypes.StandardUnitSeconds,
+				Timestamp:  aws.Time(time.Now().Add(-ago)),
+				Values:     []float64{seconds},
+				Counts:     []float64{float64(samples)},
+			},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,13 @@ func testRetries(t *testing.T, w *world) {
 		for _, task := range tasks {
 			retry := d.all()[task].Retry[0]
 			if retry.MaxAttempts != len(transient) {
-				t.Fatalf("%s: %q is repeated %d times; the test expects %d", machine, task, retry.MaxAttempts, len(transient))
+				t.Fatalf(
+					"%s: %q is repeated %d times; the test expects %d",
+					machine,
+					task,
+					retry.MaxAttempts,
+					len(transient),
+				)
 			}
 			for _, name := range retry.ErrorEquals {
 				if !slices.Contains(transient, name) {
@@ -67,14 +73,28 @@ func testRetries(t *testing.T, w *world) {
 			e := w.execute(t, machine, copied, `{}`, newCoverage())
 			switch want := len(errors) * len(tasks); {
 			case len(errors) == 1:
-				// An error that only some Tasks retry: the first that does not ends the execution, with this very error.
+				// An error that only some Tasks retry: the first that does not ends the execution, with this very
+				// error.
 				checkSelective(t, d, machine, tasks, errors[0], e)
 			case len(errors) > len(transient):
 				if e.error != errors[0] || e.failures != len(errors) {
-					t.Errorf("%s: error %q after %d failures, want the end of patience: %s", machine, e.error, e.failures, e.cause)
+					t.Errorf(
+						"%s: error %q after %d failures, want the end of patience: %s",
+						machine,
+						e.error,
+						e.failures,
+						e.cause,
+					)
 				}
 			case e.status != sfntypes.ExecutionStatusSucceeded || e.failures != want:
-				t.Errorf("%s: %s after %d failures, want success after %d: %s", machine, e.status, e.failures, want, e.cause)
+				t.Errorf(
+					"%s: %s after %d failures, want success after %d: %s",
+					machine,
+					e.status,
+					e.failures,
+					want,
+					e.cause,
+				)
 			}
 		}
 	}
@@ -87,7 +107,15 @@ func checkSelective(t *testing.T, d definition, machine string, tasks []string, 
 			continue
 		}
 		if e.error != name || e.failures != i+1 {
-			t.Errorf("%s: %s: it failed with %s after %d failures, want %s after %d", machine, name, e.error, e.failures, name, i+1)
+			t.Errorf(
+				"%s: %s: it failed with %s after %d failures, want %s after %d",
+				machine,
+				name,
+				e.error,
+				e.failures,
+				name,
+				i+1,
+			)
 		}
 		return
 	}

@@ -21,8 +21,8 @@ func ExamplePromise_Targets() {
 	// Output: 34.33 messages per task, 160 a minute
 }
 
-// Jobs of 15 minutes cannot be worked off within a delay of one: the target approaches the one message that a task works
-// on, and never falls below it.
+// Jobs of 15 minutes cannot be worked off within a delay of one: the target approaches the one message that a task
+// works on, and never falls below it.
 func ExamplePromise_Targets_longJobs() {
 	promise := backlog.Promise{
 		AcceptableDelay: time.Minute, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: time.Minute,
@@ -54,7 +54,11 @@ func ExamplePromise_Targets_concurrency() {
 func ExamplePromise_Targets_fractions() {
 	for _, speed := range []time.Duration{1, 40} {
 		promise := backlog.Promise{
-			AcceptableDelay: time.Minute / speed, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: time.Minute / speed,
+			AcceptableDelay: time.Minute / speed,
+			Headroom:        1,
+			Utilization:     0.8,
+			Concurrency:     1,
+			Period:          time.Minute / speed,
 		}
 		targets, err := promise.Targets(5 * time.Second / speed)
 		if err != nil {

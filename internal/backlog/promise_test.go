@@ -72,18 +72,21 @@ func TestTargetsRefuseNonsense(t *testing.T) {
 			"acceptable delay is 0s; allowed: more than 0s, at most 336h0m0s",
 		},
 		"delay beyond SQS's retention": {
-			func(p *Promise) { p.AcceptableDelay = LongestDelay + 1 }, time.Second, "acceptable delay is 336h0m0.000000001s",
+			func(p *Promise) { p.AcceptableDelay = LongestDelay + 1 }, time.Second, "acceptable delay is " +
+				"336h0m0.000000001s",
 		},
 		"negative headroom": {
 			func(p *Promise) { p.Headroom = -0.1 }, time.Second, "headroom is -0.1; allowed: 0 to 100",
 		},
 		"headroom not a number": {func(p *Promise) { p.Headroom = math.NaN() }, time.Second, "headroom is NaN"},
 		"utilisation 0": {
-			func(p *Promise) { p.Utilization = 0 }, time.Second, "utilisation is 0; allowed: more than 0 and less than 1",
+			func(p *Promise) { p.Utilization = 0 }, time.Second, "utilisation is 0; allowed: more than 0 and less " +
+				"than 1",
 		},
-		"utilisation 1":     {func(p *Promise) { p.Utilization = 1 }, time.Second, "utilisation is 1"},
-		"utilisation NaN":   {func(p *Promise) { p.Utilization = math.NaN() }, time.Second, "utilisation is NaN"},
-		"concurrency 0":     {func(p *Promise) { p.Concurrency = 0 }, time.Second, "concurrency is 0; allowed: 1 to 1000"},
+		"utilisation 1":   {func(p *Promise) { p.Utilization = 1 }, time.Second, "utilisation is 1"},
+		"utilisation NaN": {func(p *Promise) { p.Utilization = math.NaN() }, time.Second, "utilisation is NaN"},
+		"concurrency 0": {func(p *Promise) { p.Concurrency = 0 }, time.Second, "concurrency is 0; allowed: 1 " +
+			"to 1000"},
 		"concurrency 1001":  {func(p *Promise) { p.Concurrency = 1001 }, time.Second, "concurrency is 1001"},
 		"no period":         {func(p *Promise) { p.Period = 0 }, time.Second, "metric period is 0s"},
 		"period of a month": {func(p *Promise) { p.Period = 720 * time.Hour }, time.Second, "at most 24h0m0s"},
@@ -156,7 +159,11 @@ func TestTargetsProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got.Backlog < float64(promise.Concurrency) || math.IsInf(got.Backlog, 0) {
-			t.Errorf("the backlog target %g is below the concurrency %d, or not finite", got.Backlog, promise.Concurrency)
+			t.Errorf(
+				"the backlog target %g is below the concurrency %d, or not finite",
+				got.Backlog,
+				promise.Concurrency,
+			)
 		}
 		if !(got.Rate > 0) || math.IsInf(got.Rate, 0) {
 			t.Errorf("the rate target %g is not a positive number", got.Rate)

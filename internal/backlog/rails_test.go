@@ -32,13 +32,15 @@ func TestPropose(t *testing.T) {
 		"one sample too few": {made, Reading{29, time.Second}, made, false, []Rail{TooFewSamples}, "29 samples"},
 		"just enough":        {made, Reading{30, 4 * time.Second}, Targets{Backlog: 16, Rate: 12}, true, nil, ""},
 		"defect 4: a mean of 0": {
-			made, Reading{1000, 0}, made, false, []Rail{NoDuration}, "a mean processing duration of 0s is no measurement",
+			made, Reading{1000, 0}, made, false, []Rail{NoDuration}, "a mean processing duration of 0s is no " +
+				"measurement",
 		},
 		"negative mean": {made, Reading{1000, -1}, made, false, []Rail{NoDuration}, "-1ns"},
 		"shorter than possible": {
 			made, Reading{1000, time.Microsecond}, Targets{Backlog: 52, Rate: 38.4}, true,
 			[]Rail{Clamp, FactorARun, FactorARun},
-			"the mean processing duration of 1µs is taken as 1ms; the backlog target moves from 13 only to 52 on its way " +
+			"the mean processing duration of 1µs is taken as 1ms; the backlog target moves from 13 only to 52 on " +
+				"its way " +
 				"to 60000: at most a factor of 4 a run; the rate target moves from 9.6 only to 38.4",
 		},
 		"longer than possible": {
@@ -50,7 +52,8 @@ func TestPropose(t *testing.T) {
 			true, nil, "",
 		},
 		"factor downwards": {
-			made, Reading{1000, 60 * time.Second}, Targets{Backlog: 3.25, Rate: 2.4}, true, []Rail{FactorARun, FactorARun},
+			made, Reading{1000, 60 * time.Second}, Targets{Backlog: 3.25, Rate: 2.4}, true,
+			[]Rail{FactorARun, FactorARun},
 			"the backlog target moves from 13 only to 3.25 on its way to 2: at most a factor of 4 a run; " +
 				"the rate target moves from 9.6 only to 2.4 on its way to 0.8",
 		},
@@ -63,7 +66,8 @@ func TestPropose(t *testing.T) {
 			"both targets would change by at most 5 %",
 		},
 		"one target beyond the dead band moves both": {
-			Targets{Backlog: 13, Rate: 8}, Reading{1000, 5 * time.Second}, Targets{Backlog: 13, Rate: 9.6}, true, nil, "",
+			Targets{Backlog: 13, Rate: 8}, Reading{1000, 5 * time.Second},
+			Targets{Backlog: 13, Rate: 9.6}, true, nil, "",
 		},
 		"target below the concurrency, set by hand": {
 			Targets{Backlog: 0.1, Rate: 9.6}, Reading{1000, 5 * time.Second}, Targets{Backlog: 1, Rate: 9.6}, true,

@@ -1,7 +1,7 @@
 // Package initialtargets answers CloudFormation which target values the scaling policies shall be given.
 //
-// CloudFormation has no arithmetic, so both values come from a custom resource. Everything that enters the policies is a
-// property of it too: whenever CloudFormation is about to write a policy it has just asked, and gets what the last
+// CloudFormation has no arithmetic, so both values come from a custom resource. Everything that enters the policies is
+// a property of it too: whenever CloudFormation is about to write a policy it has just asked, and gets what the last
 // retune made of the measurements. So a deployment never resets tuned targets.
 package initialtargets
 
@@ -43,7 +43,11 @@ var properties = struct {
 
 type parameters interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
-	DeleteParameter(context.Context, *ssm.DeleteParameterInput, ...func(*ssm.Options)) (*ssm.DeleteParameterOutput, error)
+	DeleteParameter(
+		context.Context,
+		*ssm.DeleteParameterInput,
+		...func(*ssm.Options),
+	) (*ssm.DeleteParameterOutput, error)
 }
 
 // Resource is the custom resource.
@@ -157,7 +161,10 @@ func (r *reader) number(property string) float64 {
 	}
 	value, err := strconv.ParseFloat(fmt.Sprint(raw), 64)
 	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
-		r.problems = append(r.problems, fmt.Errorf("the property %s is %q; it must be a number", property, fmt.Sprint(raw)))
+		r.problems = append(
+			r.problems,
+			fmt.Errorf("the property %s is %q; it must be a number", property, fmt.Sprint(raw)),
+		)
 		return 0
 	}
 	return value

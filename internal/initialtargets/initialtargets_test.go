@@ -179,7 +179,8 @@ func TestDeleteForgetsTheTuning(t *testing.T) {
 		store := &fakeParameters{value: value}
 		// A resource whose properties were refused must be deletable.
 		id, _, err := handle(t, store, cfn.RequestDelete, map[string]any{"Headroom": "much"})
-		if err != nil || id != parameter || len(store.deleted) != 1 || store.deleted[0] != parameter || store.reads != 0 {
+		if err != nil || id != parameter || len(store.deleted) != 1 || store.deleted[0] != parameter ||
+			store.reads != 0 {
 			t.Errorf("deleted %v, %v", store.deleted, err)
 		}
 	}
@@ -203,7 +204,8 @@ func TestReasonsOfFailures(t *testing.T) {
 		},
 		"out of range": {
 			cfn.RequestUpdate, &fakeParameters{}, map[string]any{"Utilization": "1", "AcceptableDelaySeconds": "1e300"},
-			"acceptable delay is 277777h46m40s; allowed: more than 0s, at most 336h0m0s\nutilisation is 1; allowed: more than 0",
+			"acceptable delay is 277777h46m40s; allowed: more than 0s, at most 336h0m0s\nutilisation is 1; " +
+				"allowed: more than 0",
 		},
 		"no duration": {
 			cfn.RequestCreate, &fakeParameters{}, map[string]any{"InitialProcessingSeconds": "0"},
@@ -215,13 +217,15 @@ func TestReasonsOfFailures(t *testing.T) {
 		},
 		"record not readable": {
 			cfn.RequestUpdate, &fakeParameters{value: aws.String("{")}, nil,
-			"the tuning record in the SSM parameter /orders/tuning is not readable: unexpected end of JSON input; correct it",
+			"the tuning record in the SSM parameter /orders/tuning is not readable: unexpected end of JSON input; " +
+				"correct it",
 		},
 		"store not readable": {
 			cfn.RequestCreate, &fakeParameters{err: denied}, nil, "read the tuning record /orders/tuning: AccessDenied",
 		},
 		"record not deletable": {
-			cfn.RequestDelete, &fakeParameters{err: denied}, nil, "delete the tuning record /orders/tuning: AccessDenied",
+			cfn.RequestDelete, &fakeParameters{err: denied}, nil, "delete the tuning record /orders/tuning: " +
+				"AccessDenied",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -243,7 +247,10 @@ func TestClockOfTheSystem(t *testing.T) {
 			r.HoldUntil = time.Now().Add(time.Hour).Format(time.RFC3339)
 		})},
 	}
-	_, got, err := resource.Handle(t.Context(), cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: given(nil)})
+	_, got, err := resource.Handle(
+		t.Context(),
+		cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: given(nil)},
+	)
 	if err != nil || got["Source"] != "hold" {
 		t.Errorf("got %v, %v", got, err)
 	}

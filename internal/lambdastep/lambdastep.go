@@ -83,8 +83,8 @@ func serve[In, Out any](s *Setup, build func(*Setup) Step[In, Out]) Step[In, Out
 // otherwise wait for an hour.
 const answerMargin = 5 * time.Second
 
-// RunCustomResource serves a CloudFormation custom resource. CloudFormation is always answered: an error, a panic and an
-// unusable configuration with FAILED and the reason.
+// RunCustomResource serves a CloudFormation custom resource. CloudFormation is always answered: an error, a panic and
+// an unusable configuration with FAILED and the reason.
 func RunCustomResource(build func(*Setup) cfn.CustomResourceFunction) {
 	lambda.Start(cfn.LambdaWrap(serveCustomResource(newSetup(), build)))
 }

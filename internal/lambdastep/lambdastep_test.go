@@ -58,7 +58,14 @@ func TestEnvironment(t *testing.T) {
 
 func TestEnvironmentReportsEverything(t *testing.T) {
 	env := environment(map[string]string{
-		"EMPTY": "", "KIND": "lifo", "SHARE": "2", "WORD": "much", "COUNT": "1.5", "DELAY": "0", "LONG": "61", "NAN": "NaN",
+		"EMPTY": "",
+		"KIND":  "lifo",
+		"SHARE": "2",
+		"WORD":  "much",
+		"COUNT": "1.5",
+		"DELAY": "0",
+		"LONG":  "61",
+		"NAN":   "NaN",
 	})
 	env.Text("MISSING")
 	env.Text("EMPTY")
@@ -154,7 +161,8 @@ func TestUnusableConfigurationIsAnswered(t *testing.T) {
 	})
 	_, err := step(t.Context(), 0)
 	var got messages.InvokeResponse_Error
-	if !errors.As(err, &got) || got.Type != "InvalidConfiguration" || !strings.Contains(got.Message, "QUEUE_URL is not set") {
+	if !errors.As(err, &got) || got.Type != "InvalidConfiguration" ||
+		!strings.Contains(got.Message, "QUEUE_URL is not set") {
 		t.Errorf("got %+v", err)
 	}
 	if called {
@@ -188,7 +196,8 @@ func TestBrokenAWSConfigurationIsReported(t *testing.T) {
 
 func TestNewSetup(t *testing.T) {
 	t.Setenv("LOG_LEVEL", "LOUD")
-	if err := newSetup().Env.Err(); err == nil || !strings.Contains(err.Error(), `LOG_LEVEL is "LOUD"; allowed: DEBUG`) {
+	if err := newSetup().Env.Err(); err == nil ||
+		!strings.Contains(err.Error(), `LOG_LEVEL is "LOUD"; allowed: DEBUG`) {
 		t.Errorf("got %v", err)
 	}
 	t.Setenv("LOG_LEVEL", "DEBUG")

@@ -26,7 +26,8 @@ func plan(t *testing.T, input string) Plan {
 
 func TestPlanOfTheBlueprint(t *testing.T) {
 	got := plan(t, `{}`)
-	if got.Spec.Messages != 50 || got.Spec.DurationSeconds != 5 || got.Spec.Distribution != Fixed || got.Spec.Seed != 0 {
+	if got.Spec.Messages != 50 || got.Spec.DurationSeconds != 5 || got.Spec.Distribution != Fixed ||
+		got.Spec.Seed != 0 {
 		t.Errorf("got %+v", got.Spec)
 	}
 	if want := []Range{{0, 50}}; !slices.Equal(got.Ranges, want) {
@@ -39,9 +40,11 @@ func TestPlanOfTheBlueprint(t *testing.T) {
 
 func TestPlanSummaries(t *testing.T) {
 	for input, want := range map[string]string{
-		`{"messages":3,"durationSeconds":0.25}`:   "3 messages of 0.25 s",
-		`{"distribution":"exponential","seed":7}`: "50 messages of 5 s on average, exponentially distributed with seed 7",
-		`{"distribution":"lognormal","cv":2,"seed":7}`: "50 messages of 5 s on average, lognormally distributed with cv 2 " +
+		`{"messages":3,"durationSeconds":0.25}`: "3 messages of 0.25 s",
+		`{"distribution":"exponential","seed":7}`: "50 messages of 5 s on average, exponentially distributed with " +
+			"seed 7",
+		`{"distribution":"lognormal","cv":2,"seed":7}`: "50 messages of 5 s on average, lognormally distributed " +
+			"with cv 2 " +
 			"and seed 7",
 		`{"trace":{"name":"elb","offsetSeconds":600,"arrivals":17}}`: "17 messages of 5 s, from the trace elb at 600 s",
 		`{"trace":{"name":"elb","arrivals":0}}`:                      "0 messages of 5 s, from the trace elb at 0 s",
@@ -61,21 +64,28 @@ func TestEmptyBinHasRangesThatEncodeAsArray(t *testing.T) {
 
 func TestPlanRefuses(t *testing.T) {
 	for input, want := range map[string]string{
-		`{"messages":0}`:                                   "messages is 0; allowed: a whole number from 1 to 1000000",
-		`{"messages":1000001}`:                             "messages is 1000001; allowed: a whole number from 1 to 1000000",
-		`{"messages":-5}`:                                  "messages is -5",
-		`{"messages":2.5}`:                                 "messages is 2.5",
-		`{"messages":"50"}`:                                `messages is "50"`,
-		`{"message":50}`:                                   "message is not a field of the input; allowed: messages, durationSeconds, distribution",
-		`{"durationSeconds":-1}`:                           "durationSeconds is -1; allowed: a number from 0 to 43200",
-		`{"durationSeconds":43201}`:                        "durationSeconds is 43201",
-		`{"distribution":"normal"}`:                        `distribution is "normal"; allowed: one of "fixed", "exponential", "lognormal"`,
-		`{"cv":1}`:                                         `cv is 1; allowed: only with the distribution "lognormal"`,
-		`{"seed":1}`:                                       `seed is 1; allowed: only with the distribution "exponential" or "lognormal"`,
-		`{"distribution":"lognormal","cv":11}`:             "cv is 11; allowed: a number from 0 to 10",
-		`{"distribution":"lognormal","seed":2147483648}`:   "seed is 2147483648; allowed: a whole number from 0 to 2147483647",
-		`{"trace":{}}`:                                     "trace.name is missing; it is the name of the trace; trace.arrivals is missing",
-		`{"trace":{"name":"x","arrivals":1,"bin":2}}`:      "trace.bin is not a field of trace; allowed: name, arrivals, offset",
+		`{"messages":0}`: "messages is 0; allowed: a whole number from 1 to 1000000",
+		`{"messages":1000001}`: "messages is 1000001; allowed: a whole number from 1 " +
+			"to 1000000",
+		`{"messages":-5}`:   "messages is -5",
+		`{"messages":2.5}`:  "messages is 2.5",
+		`{"messages":"50"}`: `messages is "50"`,
+		`{"message":50}`: "message is not a field of the input; allowed: " +
+			"messages, durationSeconds, distribution",
+		`{"durationSeconds":-1}`:    "durationSeconds is -1; allowed: a number from 0 to 43200",
+		`{"durationSeconds":43201}`: "durationSeconds is 43201",
+		`{"distribution":"normal"}`: `distribution is "normal"; allowed: one of "fixed", ` +
+			`"exponential", "lognormal"`,
+		`{"cv":1}`: `cv is 1; allowed: only with the distribution "lognormal"`,
+		`{"seed":1}`: `seed is 1; allowed: only with the distribution ` +
+			`"exponential" or "lognormal"`,
+		`{"distribution":"lognormal","cv":11}`: "cv is 11; allowed: a number from 0 to 10",
+		`{"distribution":"lognormal","seed":2147483648}`: "seed is 2147483648; allowed: a whole number from 0 " +
+			"to 2147483647",
+		`{"trace":{}}`: "trace.name is missing; it is the name of the trace; " +
+			"trace.arrivals is missing",
+		`{"trace":{"name":"x","arrivals":1,"bin":2}}`: "trace.bin is not a field of trace; allowed: name, " +
+			"arrivals, offset",
 		`{"trace":{"name":"x","arrivals":1000001}}`:        "trace.arrivals is 1000001",
 		`{"trace":{"name":"x","arrivals":1},"messages":3}`: "messages is 3; allowed: only without trace",
 		`[50]`: "the input is [50]; allowed: a JSON object",
@@ -144,11 +154,13 @@ func encodedSize(t *testing.T, value any) int {
 	return len(document)
 }
 
-// TestDefect14IdsNeverCollide: the blueprint drew 16-bit random ids, of which two were equal within FIFO's deduplication
-// window with a chance of 38 %, and lost messages.
+// TestDefect14IdsNeverCollide: the blueprint drew 16-bit random ids, of which two were equal within FIFO's
+// deduplication window with a chance of 38 %, and lost messages.
 func TestDefect14IdsNeverCollide(t *testing.T) {
 	seen := map[string]bool{}
-	for _, name := range []string{execution, execution + "1", "arn:aws:states:eu-west-1:111122223333:execution:b:0b5c"} {
+	for _, name := range []string{
+		execution, execution + "1", "arn:aws:states:eu-west-1:111122223333:execution:b:0b5c",
+	} {
 		spec, err := NewSpec(name, json.RawMessage(`{"messages":1000000}`))
 		if err != nil {
 			t.Fatal(err)
@@ -169,7 +181,8 @@ func TestDefect14IdsNeverCollide(t *testing.T) {
 // TestDefect14RetrySendsTheSame: what a message is follows from the execution, the input and its index.
 func TestDefect14RetrySendsTheSame(t *testing.T) {
 	for _, input := range []string{
-		`{}`, `{"distribution":"exponential"}`, `{"distribution":"lognormal","cv":3}`, `{"trace":{"name":"x","arrivals":9}}`,
+		`{}`, `{"distribution":"exponential"}`, `{"distribution":"lognormal","cv":3}`,
+		`{"trace":{"name":"x","arrivals":9}}`,
 	} {
 		first, second := plan(t, input), plan(t, input)
 		for i := range first.Spec.Messages {
@@ -264,7 +277,8 @@ func TestBody(t *testing.T) {
 func FuzzPlan(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"messages":1}`, `{"messages":1000000,"distribution":"lognormal","cv":10,"seed":2147483647}`,
-		`{"trace":{"name":"x","offsetSeconds":1e9,"arrivals":0}}`, `{"durationSeconds":1e-300,"distribution":"exponential"}`,
+		`{"trace":{"name":"x","offsetSeconds":1e9,"arrivals":0}}`,
+		`{"durationSeconds":1e-300,"distribution":"exponential"}`,
 	} {
 		f.Add(seed)
 	}

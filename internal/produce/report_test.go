@@ -8,7 +8,12 @@ import (
 
 func result(first, count, sent int) RangeResult {
 	return RangeResult{
-		Range: Range{First: first, Count: count}, Outcome: Outcome{Sent: sent, Retried: 1}, WorkSeconds: float64(count) * 5,
+		Range: Range{
+			First: first,
+			Count: count,
+		},
+		Outcome:     Outcome{Sent: sent, Retried: 1},
+		WorkSeconds: float64(count) * 5,
 	}
 }
 
@@ -44,8 +49,9 @@ func TestReportRefuses(t *testing.T) {
 		"nothing":  {nil, "results for 0 of 2500 messages"},
 		"too few":  {[]RangeResult{result(0, 1000, 1000)}, "results for 1000 of 2500 messages"},
 		"too many": {[]RangeResult{result(0, 2500, 2500), result(2500, 1, 1)}, "results for 2501 of 2500 messages"},
-		"gap":      {[]RangeResult{result(0, 1000, 1000), result(1500, 1000, 1000)}, "no result for the messages 1000 to 1499"},
-		"overlap":  {[]RangeResult{result(0, 1000, 1000), result(500, 2000, 2000)}, "two results for message 500"},
+		"gap": {[]RangeResult{result(0, 1000, 1000), result(1500, 1000, 1000)}, "no result for the messages " +
+			"1000 to 1499"},
+		"overlap": {[]RangeResult{result(0, 1000, 1000), result(500, 2000, 2000)}, "two results for message 500"},
 		"not all sent": {
 			[]RangeResult{result(0, 1000, 999), result(1000, 1500, 1500)}, "999 of the 1000 messages from 0 were sent",
 		},

@@ -74,7 +74,8 @@ type RangeResult struct {
 // SendRange sends the messages of a range.
 func (s *Sender) SendRange(ctx context.Context, request SendRequest) (RangeResult, error) {
 	result := RangeResult{Range: request.Range}
-	if r := request.Range; r.First < 0 || r.Count < 1 || r.Count > RangeSize || r.First+r.Count > request.Spec.Messages {
+	if r := request.Range; r.First < 0 || r.Count < 1 || r.Count > RangeSize ||
+		r.First+r.Count > request.Spec.Messages {
 		return RangeResult{}, &UnusableRange{Range: r, Messages: request.Spec.Messages}
 	}
 	messages := make([]Message, request.Range.Count)
@@ -108,8 +109,9 @@ func (*UnusableRange) ErrorName() string { return "UnusableRange" }
 // Send sends the messages in batches. A message that SQS refuses for a reason of its own is sent again, alone, after a
 // pause. Send ends early when ctx does, and does not begin a pause that ctx's deadline would cut.
 //
-// If SQS refused messages for good, the error is *MessagesUnsent; a request that failed as a whole (after the retries of
-// the client) ends Send with its error. Sending all messages again is then right: a FIFO queue drops those that it has.
+// If SQS refused messages for good, the error is *MessagesUnsent; a request that failed as a whole (after the retries
+// of the client) ends Send with its error. Sending all messages again is then right: a FIFO queue drops those that it
+// has.
 func (s *Sender) Send(ctx context.Context, messages []Message) (Outcome, error) {
 	var tally tally
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -79,7 +79,11 @@ func (q *fakeQueue) SendMessageBatch(
 }
 
 func refusal(code string, senderFault bool) *types.BatchResultErrorEntry {
-	return &types.BatchResultErrorEntry{Code: aws.String(code), Message: aws.String("because"), SenderFault: senderFault}
+	return &types.BatchResultErrorEntry{
+		Code:        aws.String(code),
+		Message:     aws.String("because"),
+		SenderFault: senderFault,
+	}
 }
 
 func numbered(n int) []Message {
@@ -223,7 +227,8 @@ func TestFailedRequestEndsSend(t *testing.T) {
 func TestBackoffGrows(t *testing.T) {
 	sender := &Sender{}
 	for repetition, most := range map[int]time.Duration{
-		1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 6: 3200 * time.Millisecond, 7: 5 * time.Second, 60: 5 * time.Second,
+		1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 6: 3200 * time.Millisecond,
+		7: 5 * time.Second, 60: 5 * time.Second,
 	} {
 		for range 100 {
 			if got := sender.backoff(repetition); got <= 0 || got > most+time.Millisecond {
@@ -284,7 +289,10 @@ func TestCancelledBeforehand(t *testing.T) {
 	queue := &fakeQueue{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if outcome, err := newSender(queue).Send(ctx, numbered(100)); !errors.Is(err, context.Canceled) || outcome.Sent != 0 {
+	if outcome, err := newSender(
+		queue,
+	).Send(ctx, numbered(100)); !errors.Is(err, context.Canceled) ||
+		outcome.Sent != 0 {
 		t.Errorf("%+v, %v", outcome, err)
 	}
 	if len(queue.requests) != 0 {

@@ -81,8 +81,9 @@ func (s Spec) duration(index int) float64 {
 }
 
 // uniform is the number of a random sequence at that index, within (0, 1). It is the generator SplitMix64 (G. Steele,
-// D. Lea and C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), whose n-th output can be computed
-// without those before. The seed is scrambled first, or neighbouring seeds would give shifted copies of one sequence.
+// D. Lea and C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), whose n-th output can be
+// computed without those before. The seed is scrambled first, or neighbouring seeds would give shifted copies of one
+// sequence.
 func uniform(seed, index int) float64 {
 	const golden = 0x9e3779b97f4a7c15
 	bits := mix(mix(uint64(seed)+golden) + (uint64(index)+1)*golden)
@@ -95,9 +96,9 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
-// identity derives the id prefix and the default seed of an execution from its ARN or any other unique name. 128 bits of
-// the hash make a collision of two executions impossible in practice, and keep ids far below the 128 characters of a
-// deduplication id.
+// identity derives the id prefix and the default seed of an execution from its ARN or any other unique name. 128 bits
+// of the hash make a collision of two executions impossible in practice, and keep ids far below the 128 characters of
+// a deduplication id.
 func identity(execution string) (prefix string, seed int) {
 	sum := sha256.Sum256([]byte(execution))
 	return hex.EncodeToString(sum[:16]), int(binary.BigEndian.Uint32(sum[16:20]) & MostSeed)

@@ -46,8 +46,12 @@ type TargetsRestored struct {
 }
 
 func (e *TargetsRestored) Error() string {
-	return fmt.Sprintf("the scaling policy %s could not be changed, so %s was given its old target back: nothing changed: %v",
-		e.Failed, e.Restored, e.Cause)
+	return fmt.Sprintf(
+		"the scaling policy %s could not be changed, so %s was given its old target back: nothing changed: %v",
+		e.Failed,
+		e.Restored,
+		e.Cause,
+	)
 }
 
 // Unwrap is what kept the second policy from being changed.
@@ -63,9 +67,14 @@ type TargetsTorn struct {
 }
 
 func (e *TargetsTorn) Error() string {
-	return fmt.Sprintf("the scaling policy %s has its new target, %s could not be changed (%v), and the first could not be "+
-		"given its old target back (%v); the next retune or a deployment makes them agree again",
-		e.Changed, e.Unchanged, e.Cause, e.RestoringFail)
+	return fmt.Sprintf(
+		"the scaling policy %s has its new target, %s could not be changed (%v), and the first could not be "+
+			"given its old target back (%v); the next retune or a deployment makes them agree again",
+		e.Changed,
+		e.Unchanged,
+		e.Cause,
+		e.RestoringFail,
+	)
 }
 
 // Unwrap is what kept the second policy from being changed.
@@ -82,9 +91,17 @@ type PolicyNotAsWritten struct {
 
 func (e *PolicyNotAsWritten) Error() string {
 	if e.Wrote == e.Reread {
-		return fmt.Sprintf("the scaling policy %s, read again, differs from what was written in more than its target", e.Name)
+		return fmt.Sprintf(
+			"the scaling policy %s, read again, differs from what was written in more than its target",
+			e.Name,
+		)
 	}
-	return fmt.Sprintf("the scaling policy %s was given the target %g and, read again, has %g", e.Name, e.Wrote, e.Reread)
+	return fmt.Sprintf(
+		"the scaling policy %s was given the target %g and, read again, has %g",
+		e.Name,
+		e.Wrote,
+		e.Reread,
+	)
 }
 
 // ErrorName is the name under which a state machine sees the error.
@@ -97,7 +114,11 @@ func (*PolicyNotAsWritten) ErrorName() string { return "PolicyNotAsWritten" }
 // *TargetsRestored and *TargetsTorn.
 func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, error) {
 	if t := request.Targets; !(t.Backlog > 0) || !(t.Rate > 0) {
-		return Applied{}, fmt.Errorf("refused to apply the targets %g and %g: both must be more than 0", t.Backlog, t.Rate)
+		return Applied{}, fmt.Errorf(
+			"refused to apply the targets %g and %g: both must be more than 0",
+			t.Backlog,
+			t.Rate,
+		)
 	}
 	backlogPolicy, ratePolicy, err := a.Policies.read(ctx, a.Scaling)
 	if err != nil {
@@ -167,7 +188,10 @@ func (a Applier) verify(ctx context.Context, wrote types.ScalingPolicy) error {
 	if name := aws.ToString(wrote.PolicyName); name == a.Policies.Rate {
 		reread = ratePolicy
 	}
-	if !reflect.DeepEqual(reread.TargetTrackingScalingPolicyConfiguration, wrote.TargetTrackingScalingPolicyConfiguration) {
+	if !reflect.DeepEqual(
+		reread.TargetTrackingScalingPolicyConfiguration,
+		wrote.TargetTrackingScalingPolicyConfiguration,
+	) {
 		return &PolicyNotAsWritten{
 			Name: aws.ToString(wrote.PolicyName), Wrote: target(wrote), Reread: target(reread),
 		}

@@ -60,8 +60,11 @@ func TestDefect5NoOtherPolicyIsTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]float64{
-		"service/main/orders another": 1, "service/main/another orders-backlog": 2, "service/other/orders orders-rate": 3,
-		"service/main/orders orders-backlog": 16, "service/main/orders orders-rate": 12,
+		"service/main/orders another":         1,
+		"service/main/another orders-backlog": 2,
+		"service/other/orders orders-rate":    3,
+		"service/main/orders orders-backlog":  16,
+		"service/main/orders orders-rate":     12,
 	}
 	if got := scaling.targets(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -118,7 +121,8 @@ func TestFirstIsRestoredWhenTheSecondFails(t *testing.T) {
 	if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
 		t.Errorf("the policies are not as before: %v", scaling.targets(t))
 	}
-	want := "the scaling policy orders-rate could not be changed, so orders-backlog was given its old target back: nothing " +
+	want := "the scaling policy orders-rate could not be changed, so orders-backlog was given its old target " +
+		"back: nothing " +
 		"changed: write the scaling policy orders-rate: AccessDenied"
 	if err.Error() != want {
 		t.Errorf("got %q", err)

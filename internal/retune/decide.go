@@ -85,5 +85,6 @@ func (d Decision) summary() string {
 			d.Current.Backlog, d.Current.Rate, d.Why[len(d.Why)-1])
 	}
 	return fmt.Sprintf("from %g to %g messages per task, and from %g to %g messages per period and task, "+
-		"for %.4g s a message", d.Current.Backlog, d.Targets.Backlog, d.Current.Rate, d.Targets.Rate, d.ProcessingSeconds)
+		"for %.4g s a "+
+		"message", d.Current.Backlog, d.Targets.Backlog, d.Current.Rate, d.Targets.Rate, d.ProcessingSeconds)
 }

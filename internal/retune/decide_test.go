@@ -40,9 +40,11 @@ func TestDecide(t *testing.T) {
 		targets    Targets
 		why        []string
 	}{
-		"follows":          {1000, 4, nil, "change", Targets{Backlog: 16, Rate: 12}, nil},
-		"within dead band": {1000, 4.95, nil, "within the dead band", kept, []string{"both targets would change by at most 5 %"}},
-		"too few samples":  {29, 4, nil, "too few samples", kept, []string{"29 samples are fewer than the minimum of 30"}},
+		"follows": {1000, 4, nil, "change", Targets{Backlog: 16, Rate: 12}, nil},
+		"within dead band": {1000, 4.95, nil, "within the dead band", kept, []string{"both targets would change " +
+			"by at most 5 %"}},
+		"too few samples": {29, 4, nil, "too few samples", kept, []string{"29 samples are fewer than the minimum " +
+			"of 30"}},
 		"defect 4: a mean of 0": {1000, 0, nil, "no duration measured", kept, []string{
 			"a mean processing duration of 0s is no measurement; look at what the worker publishes",
 		}},
@@ -51,13 +53,17 @@ func TestDecide(t *testing.T) {
 			"the rate target moves from 9.6 only to 2.4 on its way to 0.05333: at most a factor of 4 a run",
 		}},
 		"another factor": {
-			1000, 900, func(m *Measurement) { m.MaximumFactor = 1000 }, "change", Targets{Backlog: 1.067, Rate: 0.05333}, nil,
+			1000, 900, func(m *Measurement) { m.MaximumFactor = 1000 }, "change",
+			Targets{Backlog: 1.067, Rate: 0.05333}, nil,
 		},
 		"held": {1000, 4, held("2026-03-01T18:00:00Z"), "targets are held", kept, []string{
 			"the targets are held until 2026-03-01T18:00:00Z",
 		}},
-		"hold is over":          {1000, 4, held("2026-03-01T12:00:00Z"), "change", Targets{Backlog: 16, Rate: 12}, nil},
-		"held, and dead band":   {1000, 5, held("2026-03-01T18:00:00Z"), "within the dead band", kept, []string{"both targets would change by at most 5 %"}},
+		"hold is over": {1000, 4, held("2026-03-01T12:00:00Z"), "change", Targets{Backlog: 16, Rate: 12}, nil},
+		"held, and dead band": {
+			1000, 5, held("2026-03-01T18:00:00Z"), "within the dead band", kept,
+			[]string{"both targets would change by at most 5 %"},
+		},
 		"a record without hold": {1000, 4, held(""), "change", Targets{Backlog: 16, Rate: 12}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 // Package retune is what the steps of the retune machine do:
 //
-//	Measure Duration -> Enough Samples? -> Decide Targets -> Worth Changing? -> Dry Run? -> Apply Targets -> Publish Record
+//	Measure Duration -> Enough Samples? -> Decide Targets -> Worth Changing? -> Dry Run? -> Apply Targets
+//	-> Publish Record
 //
 // Measure reads, Decide thinks, Apply writes. Decide does no I/O and reads no clock: given a Measurement that a person
 // can check by hand, its Decision can be checked too. Apply writes what was decided into the two scaling policies of

@@ -163,7 +163,8 @@ func policy(name, resourceID string, value float64) aastypes.ScalingPolicy {
 						Id: aws.String("m1"), ReturnData: aws.Bool(false),
 						MetricStat: &aastypes.TargetTrackingMetricStat{
 							Metric: &aastypes.TargetTrackingMetric{
-								Namespace: aws.String("AWS/SQS"), MetricName: aws.String("ApproximateNumberOfMessagesVisible"),
+								Namespace:  aws.String("AWS/SQS"),
+								MetricName: aws.String("ApproximateNumberOfMessagesVisible"),
 								Dimensions: []aastypes.TargetTrackingMetricDimension{
 									{Name: aws.String("QueueName"), Value: aws.String("orders")},
 								},

@@ -62,12 +62,13 @@ func TestMeasure(t *testing.T) {
 	if got.Current != (Targets{Backlog: 13, Rate: 9.6}) || got.Record != nil || got.Execution != arn {
 		t.Errorf("got %+v", got)
 	}
-	if want := (Request{Reason: "schedule", WindowMinutes: 60, MinimumSamples: 30, MaximumFactor: 4}); got.Request != want {
+	want := Request{Reason: "schedule", WindowMinutes: 60, MinimumSamples: 30, MaximumFactor: 4}
+	if got.Request != want {
 		t.Errorf("request %+v, want %+v", got.Request, want)
 	}
-	want := "100 messages took 4.2 s on average; 96 % started within 60 s; 60 arrived a minute; 2.5 tasks ran"
-	if got.Summary != want {
-		t.Errorf("summary %q, want %q", got.Summary, want)
+	summary := "100 messages took 4.2 s on average; 96 % started within 60 s; 60 arrived a minute; 2.5 tasks ran"
+	if got.Summary != summary {
+		t.Errorf("summary %q, want %q", got.Summary, summary)
 	}
 }
 
@@ -84,14 +85,19 @@ func TestDefect1NoMetricIsRetyped(t *testing.T) {
 				"QueueName": "orders", "Type": "Single-Queue", "ClusterName": "main", "ServiceName": "orders-worker",
 			}[aws.ToString(d.Name)]
 			if aws.ToString(d.Value) != want || want == "" {
-				t.Errorf("%s has the dimension %s=%s", aws.ToString(query.Id), aws.ToString(d.Name), aws.ToString(d.Value))
+				t.Errorf(
+					"%s has the dimension %s=%s",
+					aws.ToString(query.Id),
+					aws.ToString(d.Name),
+					aws.ToString(d.Value),
+				)
 			}
 		}
 	}
 }
 
-// TestDefect2MeanIsWeightedBySamples: the blueprint computed a mean and then used the newest bucket. One slow message in
-// a quiet minute must not count as much as a busy minute, and the newest minute not more than others.
+// TestDefect2MeanIsWeightedBySamples: the blueprint computed a mean and then used the newest bucket. One slow message
+// in a quiet minute must not count as much as a busy minute, and the newest minute not more than others.
 func TestDefect2MeanIsWeightedBySamples(t *testing.T) {
 	m, _ := setup(t, map[string][]float64{
 		durationSum:   {1, 990, 60},
@@ -137,7 +143,13 @@ func TestDefect3PeriodsThatCloudWatchHas(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got.Window.PeriodSeconds != test.want {
-			t.Errorf("%v of datapoints of %v: period %d, want %d", test.window, test.metric, got.Window.PeriodSeconds, test.want)
+			t.Errorf(
+				"%v of datapoints of %v: period %d, want %d",
+				test.window,
+				test.metric,
+				got.Window.PeriodSeconds,
+				test.want,
+			)
 		}
 		period := time.Duration(test.want) * time.Second
 		if from, to := got.Window.From, got.Window.To; from != from.Truncate(period) || to != to.Truncate(period) ||
@@ -168,14 +180,21 @@ func TestDefect5PagesAndStatusCodes(t *testing.T) {
 		samples int
 		refused string
 	}{
-		"one page":                  {[][]cwtypes.MetricDataResult{complete}, 10, ""},
-		"three pages":               {[][]cwtypes.MetricDataResult{part("PartialData", 10, 2), {}, complete}, 12, ""},
-		"partial at the end":        {[][]cwtypes.MetricDataResult{complete, part("PartialData", 10, 2)}, 0, "after the last page"},
-		"internal error":            {[][]cwtypes.MetricDataResult{part("InternalError", 10, 2), complete}, 0, "InternalError"},
-		"forbidden":                 {[][]cwtypes.MetricDataResult{part("Forbidden", 10, 2)}, 0, "durationSum is Forbidden"},
-		"a series is not answered":  {[][]cwtypes.MetricDataResult{complete[1:]}, 0, "durationSum was not answered"},
-		"nothing at all":            {nil, 0, "was not answered"},
-		"the reason is handed down": {[][]cwtypes.MetricDataResult{part("InternalError", 1, 1)[1:]}, 0, "; Why: because"},
+		"one page":    {[][]cwtypes.MetricDataResult{complete}, 10, ""},
+		"three pages": {[][]cwtypes.MetricDataResult{part("PartialData", 10, 2), {}, complete}, 12, ""},
+		"partial at the end": {
+			[][]cwtypes.MetricDataResult{complete, part("PartialData", 10, 2)}, 0, "after the last page",
+		},
+		"internal error": {
+			[][]cwtypes.MetricDataResult{part("InternalError", 10, 2), complete}, 0, "InternalError",
+		},
+		"forbidden": {[][]cwtypes.MetricDataResult{part("Forbidden", 10, 2)}, 0, "durationSum is " +
+			"Forbidden"},
+		"a series is not answered": {[][]cwtypes.MetricDataResult{complete[1:]}, 0, "durationSum was not answered"},
+		"nothing at all":           {nil, 0, "was not answered"},
+		"the reason is handed down": {
+			[][]cwtypes.MetricDataResult{part("InternalError", 1, 1)[1:]}, 0, "; Why: because",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, bundle := setup(t, nil)
@@ -255,9 +274,10 @@ func TestMeasureReadsTheRecord(t *testing.T) {
 
 func TestMeasureRefusesBadInputBeforeReading(t *testing.T) {
 	for input, want := range map[string]string{
-		`{"reason":""}`:            `reason is ""; allowed: a text of 1 to 200 characters`,
-		`{"dryRun":"yes"}`:         `dryRun is "yes"; allowed: true or false`,
-		`{"dryrun":true}`:          "dryrun is not a field of the input; allowed: reason, dryRun, windowMinutes, minimumSamples",
+		`{"reason":""}`:    `reason is ""; allowed: a text of 1 to 200 characters`,
+		`{"dryRun":"yes"}`: `dryRun is "yes"; allowed: true or false`,
+		`{"dryrun":true}`: "dryrun is not a field of the input; allowed: reason, dryRun, windowMinutes, " +
+			"minimumSamples",
 		`{"windowMinutes":0}`:      "windowMinutes is 0; allowed: a number from 0.016",
 		`{"windowMinutes":1441}`:   "windowMinutes is 1441; allowed: a number from 0.016",
 		`{"minimumSamples":0}`:     "minimumSamples is 0; allowed: a whole number from 1 to 1000000000",
@@ -311,7 +331,8 @@ func TestRecordUnreadable(t *testing.T) {
 	} {
 		_, err := ReadRecord(t.Context(), &fakeParameters{value: &content}, parameter)
 		var unreadable *RecordUnreadable
-		if !errors.As(err, &unreadable) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), parameter) ||
+		if !errors.As(err, &unreadable) || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), parameter) ||
 			unreadable.ErrorName() != "RecordUnreadable" {
 			t.Errorf("%s: got %v, want *RecordUnreadable that says %q", content, err, want)
 		}
@@ -322,7 +343,8 @@ func TestRecordUnreadable(t *testing.T) {
 // matches.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"reason":"x","dryRun":true,"windowMinutes":0.5,"minimumSamples":1,"maximumFactor":1.1}`, `{"reason":null}`,
+		`{}`, `{"reason":null}`,
+		`{"reason":"x","dryRun":true,"windowMinutes":0.5,"minimumSamples":1,"maximumFactor":1.1}`,
 	} {
 		f.Add(seed)
 	}

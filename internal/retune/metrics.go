@@ -91,7 +91,9 @@ func (m MetricSource) read(ctx context.Context, client metricsReader, w Window) 
 			values[key] = append(values[key], result.Values...)
 			status[key] = result.StatusCode
 			if result.StatusCode != types.StatusCodeComplete && result.StatusCode != types.StatusCodePartialData {
-				return nil, &MetricsIncomplete{fmt.Sprintf("%s is %s%s", key, result.StatusCode, words(result.Messages))}
+				return nil, &MetricsIncomplete{
+					fmt.Sprintf("%s is %s%s", key, result.StatusCode, words(result.Messages)),
+				}
 			}
 		}
 		if aws.ToString(answer.NextToken) == "" {

@@ -14,7 +14,8 @@ func TestReadOutcome(t *testing.T) {
 	for name, document := range map[string]any{
 		"applied": map[string]any{
 			"outcome": "applied", "summary": decision.Summary, "reason": m.Reason, "measured": m, "decided": decision,
-			"applied": Applied{Before: m.Current, After: decision.Targets}, "published": Published{Parameter: parameter},
+			"applied":   Applied{Before: m.Current, After: decision.Targets},
+			"published": Published{Parameter: parameter},
 		},
 		"kept": map[string]any{"outcome": "kept: too few samples", "reason": m.Reason, "measured": m},
 	} {

@@ -20,8 +20,12 @@ type Policies struct {
 type PolicyMissing struct{ Name, ResourceID string }
 
 func (e *PolicyMissing) Error() string {
-	return fmt.Sprintf("the scaling policy %s of %s does not exist; nothing else is touched in its place: deploy the stack "+
-		"again to make it anew", e.Name, e.ResourceID)
+	return fmt.Sprintf(
+		"the scaling policy %s of %s does not exist; nothing else is touched in its place: deploy the stack "+
+			"again to make it anew",
+		e.Name,
+		e.ResourceID,
+	)
 }
 
 // ErrorName is the name under which a state machine sees the error.
@@ -31,7 +35,11 @@ func (*PolicyMissing) ErrorName() string { return "PolicyMissing" }
 type PolicyUnusable struct{ Name, Reason string }
 
 func (e *PolicyUnusable) Error() string {
-	return fmt.Sprintf("the scaling policy %s cannot be tuned: %s; deploy the stack again to restore it", e.Name, e.Reason)
+	return fmt.Sprintf(
+		"the scaling policy %s cannot be tuned: %s; deploy the stack again to restore it",
+		e.Name,
+		e.Reason,
+	)
 }
 
 // ErrorName is the name under which a state machine sees the error.
@@ -81,7 +89,8 @@ func (p Policies) pick(found map[string]types.ScalingPolicy, name string) (types
 	switch {
 	case !ok:
 		return policy, &PolicyMissing{Name: name, ResourceID: p.ResourceID}
-	case policy.PolicyType != types.PolicyTypeTargetTrackingScaling || policy.TargetTrackingScalingPolicyConfiguration == nil:
+	case policy.PolicyType != types.PolicyTypeTargetTrackingScaling ||
+		policy.TargetTrackingScalingPolicyConfiguration == nil:
 		return policy, &PolicyUnusable{name, fmt.Sprintf("it is of the type %s, not %s",
 			policy.PolicyType, types.PolicyTypeTargetTrackingScaling)}
 	case policy.TargetTrackingScalingPolicyConfiguration.TargetValue == nil:

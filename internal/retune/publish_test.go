@@ -19,7 +19,11 @@ func publishRequest(t *testing.T) PublishRequest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return PublishRequest{Measurement: m, Decision: decision, Applied: Applied{Before: m.Current, After: decision.Targets}}
+	return PublishRequest{
+		Measurement: m,
+		Decision:    decision,
+		Applied:     Applied{Before: m.Current, After: decision.Targets},
+	}
 }
 
 func TestPublish(t *testing.T) {
@@ -44,7 +48,8 @@ func TestPublish(t *testing.T) {
 	if err != nil || *read != want {
 		t.Errorf("read again %+v, %v", read, err)
 	}
-	if put := parameters.puts[0]; !aws.ToBool(put.Overwrite) || aws.ToString(put.Name) != parameter || put.Type != "String" {
+	if put := parameters.puts[0]; !aws.ToBool(put.Overwrite) || aws.ToString(put.Name) != parameter ||
+		put.Type != "String" {
 		t.Errorf("put %+v", put)
 	}
 
@@ -73,7 +78,8 @@ func TestPublishWithoutPromise(t *testing.T) {
 	metrics := &fakeMetrics{}
 	request := publishRequest(t)
 	request.Measurement.PromiseKeptPercent = nil
-	if _, err := (Publisher{Metrics: metrics, Parameters: &fakeParameters{}}).Publish(t.Context(), request); err != nil {
+	publisher := Publisher{Metrics: metrics, Parameters: &fakeParameters{}}
+	if _, err := publisher.Publish(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(metrics.put[0].MetricData); n != 3 {
@@ -100,7 +106,8 @@ func TestPublishHandsErrorsDown(t *testing.T) {
 
 func TestHolds(t *testing.T) {
 	for hold, want := range map[string]bool{
-		"": false, "2026-03-01T12:00:00Z": false, "2026-03-01T12:00:01Z": true, "2026-03-01T13:30:00+02:00": false, "x": false,
+		"": false, "2026-03-01T12:00:00Z": false, "2026-03-01T12:00:01Z": true,
+		"2026-03-01T13:30:00+02:00": false, "x": false,
 	} {
 		if until, got := (Record{HoldUntil: hold}).Holds(noon); got != want || (got && !until.After(noon)) {
 			t.Errorf("%q holds: %v until %v", hold, got, until)

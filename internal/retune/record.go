@@ -21,8 +21,8 @@ type Record struct {
 	Samples           int       `json:"samples"`
 	MeasuredAt        time.Time `json:"measuredAt"`
 	Targets
-	// Promise that the targets were made for. A deployment that leaves it alone gets exactly these targets back; one that
-	// changes it gets new ones for ProcessingSeconds.
+	// Promise that the targets were made for. A deployment that leaves it alone gets exactly these targets back; one
+	// that changes it gets new ones for ProcessingSeconds.
 	Promise Promise `json:"promise"`
 	// HoldUntil is the time, RFC 3339, until which the targets were set by hand and are to be kept; else empty.
 	HoldUntil string `json:"holdUntil"`
@@ -66,8 +66,11 @@ func (r Record) validate() error {
 	}
 	if r.HoldUntil != "" {
 		if _, err := time.Parse(time.RFC3339, r.HoldUntil); err != nil {
-			problems = append(problems, fmt.Errorf("holdUntil is %q; it must be empty or a time like 2026-01-31T18:00:00Z",
-				r.HoldUntil))
+			problems = append(
+				problems,
+				fmt.Errorf("holdUntil is %q; it must be empty or a time like 2026-01-31T18:00:00Z",
+					r.HoldUntil),
+			)
 		}
 	}
 	return errors.Join(problems...)
@@ -80,8 +83,12 @@ type RecordUnreadable struct {
 }
 
 func (e *RecordUnreadable) Error() string {
-	return fmt.Sprintf("the tuning record in the SSM parameter %s is not readable: %s; correct it, or delete the parameter "+
-		"to start from the initial processing duration", e.Parameter, e.Reason)
+	return fmt.Sprintf(
+		"the tuning record in the SSM parameter %s is not readable: %s; correct it, or delete the parameter "+
+			"to start from the initial processing duration",
+		e.Parameter,
+		e.Reason,
+	)
 }
 
 // ErrorName is the name under which a state machine sees the error.

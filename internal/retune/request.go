@@ -28,9 +28,14 @@ type Request struct {
 func ParseRequest(input json.RawMessage, defaults Request) (Request, error) {
 	in := stepinput.Read(input)
 	request := Request{
-		Reason:        in.Text("reason", defaults.Reason, 200),
-		DryRun:        in.Flag("dryRun", defaults.DryRun),
-		WindowMinutes: in.Number("windowMinutes", defaults.WindowMinutes, LeastWindow.Minutes(), LongestWindow.Minutes()),
+		Reason: in.Text("reason", defaults.Reason, 200),
+		DryRun: in.Flag("dryRun", defaults.DryRun),
+		WindowMinutes: in.Number(
+			"windowMinutes",
+			defaults.WindowMinutes,
+			LeastWindow.Minutes(),
+			LongestWindow.Minutes(),
+		),
 		MinimumSamples: in.Whole("minimumSamples", defaults.MinimumSamples,
 			1, backlog.MostSamples),
 		MaximumFactor: in.Number("maximumFactor", defaults.MaximumFactor, backlog.LeastFactor, backlog.MostFactor),

@@ -1,5 +1,5 @@
-// Package stepinput reads the JSON input of a state machine strictly: a field that is unknown, given twice, of the wrong
-// type or out of its range is refused, with a message that names the field, the value and what is allowed.
+// Package stepinput reads the JSON input of a state machine strictly: a field that is unknown, given twice, of the
+// wrong type or out of its range is refused, with a message that names the field, the value and what is allowed.
 //
 // A person types these inputs into a console. A misspelt field that is silently ignored, or a default that silently
 // replaces a bad value, would run something else than what they asked for.
@@ -207,7 +207,12 @@ func (o *Object) Err() error {
 func (o *Object) refuseUnknown() {
 	for _, field := range o.order {
 		if !slices.Contains(o.known, field) {
-			o.problem("%s is not a field of %s; allowed: %s", o.name(shorten(field)), o.what(), strings.Join(o.known, ", "))
+			o.problem(
+				"%s is not a field of %s; allowed: %s",
+				o.name(shorten(field)),
+				o.what(),
+				strings.Join(o.known, ", "),
+			)
 		}
 	}
 	o.order = nil // so that a second call of Err does not repeat them

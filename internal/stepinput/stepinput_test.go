@@ -56,16 +56,17 @@ func TestRead(t *testing.T) {
 
 func TestReadRefuses(t *testing.T) {
 	for raw, want := range map[string]string{
-		``:                            "the input is empty; allowed: a JSON object, for instance {}",
-		`null`:                        "the input is null; allowed: a JSON object",
-		`[]`:                          "the input is []; allowed: a JSON object",
-		`"x"`:                         `the input is "x"; allowed: a JSON object`,
-		`5`:                           "the input is 5; allowed: a JSON object",
-		`{"count":1`:                  "the input is not valid JSON",
-		`{"count":}`:                  "the input is not valid JSON",
-		`{count:1}`:                   "the input is not valid JSON",
-		`{} {}`:                       "the input is followed by something else",
-		`{"a":1}`:                     "a is not a field of the input; allowed: count, weight, name, kind, urgent, inner",
+		``:           "the input is empty; allowed: a JSON object, for instance {}",
+		`null`:       "the input is null; allowed: a JSON object",
+		`[]`:         "the input is []; allowed: a JSON object",
+		`"x"`:        `the input is "x"; allowed: a JSON object`,
+		`5`:          "the input is 5; allowed: a JSON object",
+		`{"count":1`: "the input is not valid JSON",
+		`{"count":}`: "the input is not valid JSON",
+		`{count:1}`:  "the input is not valid JSON",
+		`{} {}`:      "the input is followed by something else",
+		`{"a":1}`: "a is not a field of the input; allowed: count, weight, name, kind, " +
+			"urgent, inner",
 		`{"Count":1}`:                 "Count is not a field of the input",
 		`{"count":1,"count":2}`:       "count is given twice",
 		`{"count":0}`:                 "count is 0; allowed: a whole number from 1 to 1000",
@@ -87,7 +88,8 @@ func TestReadRefuses(t *testing.T) {
 		`{"inner":{}}`:                "inner.depth is missing; it is how deep",
 		`{"inner":{"depth":10}}`:      "inner.depth is 10; allowed: a whole number from 0 to 9",
 		`{"inner":{"depth":1,"x":2}}`: "inner.x is not a field of inner; allowed: depth",
-		`{"count":0,"weight":11,"z":1}`: "count is 0; allowed: a whole number from 1 to 1000; weight is 11; allowed: a " +
+		`{"count":0,"weight":11,"z":1}`: "count is 0; allowed: a whole number from 1 to 1000; weight is 11; " +
+			"allowed: a " +
 			"number from 0 to 10; z is not a field of the input",
 	} {
 		_, err := read(raw)
@@ -135,7 +137,8 @@ func TestErrorName(t *testing.T) {
 // FuzzRead checks that nothing makes the reader panic, and that what it accepts is in range and was asked for.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"count":5,"inner":{"depth":1}}`, `{"count":1e999}`, `[`, `{"a":{"b":[1,2,{}]}}`, `{"name":"\ud800"}`, "\xff",
+		`{}`, `{"count":5,"inner":{"depth":1}}`, `{"count":1e999}`, `[`, `{"a":{"b":[1,2,{}]}}`,
+		`{"name":"\ud800"}`, "\xff",
 	} {
 		f.Add(seed)
 	}

@@ -34,8 +34,12 @@ func build(s *lambdastep.Setup) lambdastep.Step[retune.MeasureRequest, retune.Me
 		},
 		TuningParameter: s.Env.Text("TUNING_PARAMETER_NAME"),
 		Defaults: retune.Request{
-			Reason:         "by hand",
-			WindowMinutes:  s.Env.Number("RETUNE_WINDOW_MINUTES", retune.LeastWindow.Minutes(), retune.LongestWindow.Minutes()),
+			Reason: "by hand",
+			WindowMinutes: s.Env.Number(
+				"RETUNE_WINDOW_MINUTES",
+				retune.LeastWindow.Minutes(),
+				retune.LongestWindow.Minutes(),
+			),
 			MinimumSamples: s.Env.Whole("RETUNE_MINIMUM_SAMPLES", 1, backlog.MostSamples),
 			MaximumFactor:  s.Env.Number("RETUNE_MAXIMUM_FACTOR", backlog.LeastFactor, backlog.MostFactor),
 		},

@@ -1,5 +1,5 @@
-// Command flaky is a Lambda function that answers each different request with the errors that FAIL_WITH names, one after
-// the other, and then with a document that satisfies every state of every machine.
+// Command flaky is a Lambda function that answers each different request with the errors that FAIL_WITH names, one
+// after the other, and then with a document that satisfies every state of every machine.
 package main
 
 import (

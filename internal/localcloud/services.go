@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -26,6 +27,7 @@ func (c *Cloud) startServices() {
 		Period:           period,
 		PublicationDelay: time.Duration(float64(c.config.MetricDelay) / c.config.Speed),
 		Queues:           monitoring.NewSQSQueues(sqs.NewFromConfig(aws)),
+		Machines:         monitoring.NewSFNMachines(sfn.NewFromConfig(aws)),
 		Services:         c.containerInsights,
 		Event:            c.eventsOf("aws.cloudwatch"),
 		Notify: func(ctx context.Context, topic, subject, message string) error {

@@ -243,6 +243,29 @@ func TestAlarm(t *testing.T) {
 	}
 }
 
+func TestDashboardAndCompositeAlarm(t *testing.T) {
+	m, config, _ := setup(t)
+	api := cloudwatch.NewFromConfig(config)
+	dashboard := ministack.ResourceRequest{Step: "create", Type: "AWS::CloudWatch::Dashboard",
+		Properties: properties{"DashboardName": "board", "DashboardBody": `{"widgets":[]}`}}
+	dashboard.PhysicalID = step(t, m, dashboard).PhysicalID
+	found, err := api.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("board")})
+	if err != nil || !strings.Contains(*found.DashboardBody, "widgets") {
+		t.Errorf("dashboard %+v, %v", found, err)
+	}
+	composite := ministack.ResourceRequest{Step: "create", Type: "AWS::CloudWatch::CompositeAlarm",
+		Properties: properties{"AlarmRule": "FALSE"}}
+	composite.PhysicalID = step(t, m, composite).PhysicalID
+	if !strings.HasPrefix(composite.PhysicalID, "demo-It-") {
+		t.Errorf("composite alarm %s", composite.PhysicalID)
+	}
+	for _, r := range []ministack.ResourceRequest{dashboard, composite} {
+		r.Step = "delete"
+		step(t, m, r)
+		step(t, m, r) // gone: no error
+	}
+}
+
 func TestNetwork(t *testing.T) {
 	tests := []struct {
 		kind       string

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,6 +190,37 @@ func TestWatchSQS(t *testing.T) {
 	body, _ := io.ReadAll((*seen)[0].Body)
 	if string(body) != `{"QueueUrl":"q"}` {
 		t.Errorf("the emulator got the body %q", body)
+	}
+}
+
+// A client that leaves its long poll must not take messages with it.
+func TestReceiveOfAClientThatHasGone(t *testing.T) {
+	polling, left := make(chan struct{}), make(chan struct{})
+	emulator := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(polling)
+		<-left
+		_, _ = io.WriteString(w, `{"Messages":[{"MessageId":"m","ReceiptHandle":"r"}]}`)
+	}))
+	defer emulator.Close()
+	at, err := url.Parse(emulator.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	returned := make(chan []string, 1)
+	watchers := &sqsWatchers{giveBack: func(_ context.Context, queue string, receipts []string) {
+		returned <- append(receipts, queue)
+	}}
+	watchers.add(func(call sqswatch.Call) { t.Errorf("told of a receive that nobody saw: %s", call.Response) })
+	ctx, leave := context.WithCancel(t.Context())
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"QueueUrl":"q"}`))
+	go func() {
+		<-polling
+		leave()
+		close(left)
+	}()
+	watchers.forward(forwarder(at, slog.New(slog.DiscardHandler)), receive, httptest.NewRecorder(), request)
+	if got := <-returned; !slices.Equal(got, []string{"r", "q"}) {
+		t.Errorf("gave back %q, want the message r of queue q", got)
 	}
 }
 

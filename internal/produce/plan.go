@@ -113,6 +113,7 @@ func divide(messages int) []Range {
 func (s Spec) summary() string {
 	text := fmt.Sprintf("%d messages of %g s", s.Messages, s.DurationSeconds)
 	switch s.Distribution {
+	case Fixed:
 	case Exponential:
 		text += fmt.Sprintf(" on average, exponentially distributed with seed %d", s.Seed)
 	case Lognormal:

@@ -77,8 +77,10 @@ func (m Measurer) window(minutes float64) Window {
 func readablePeriod(window, metric time.Duration) time.Duration {
 	const subMinuteKept = 2*time.Hour + 50*time.Minute
 	if window <= subMinuteKept {
-		for _, period := range []time.Duration{1, 5, 10, 20, 30} {
-			if period *= time.Second; period >= metric {
+		for _, period := range []time.Duration{
+			time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second,
+		} {
+			if period >= metric {
 				return period
 			}
 		}

@@ -38,7 +38,7 @@ func TestRead(t *testing.T) {
 	defaults := order{Count: 7, Weight: 0.5, Name: "nobody", Kind: "a", Urgent: true}
 	for raw, want := range map[string]order{
 		`{}`:                    defaults,
-		` { } `:                 defaults,
+		"\n{\n}":                defaults,
 		`{"count":1000}`:        {1000, 0.5, "nobody", "a", true, 0},
 		`{"count":1e3}`:         {1000, 0.5, "nobody", "a", true, 0},
 		`{"count":5.0}`:         {5, 0.5, "nobody", "a", true, 0},

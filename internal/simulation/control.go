@@ -210,27 +210,59 @@ func (c *Control) endPeriod() {
 	c.run.result.Series.note(c.notes)
 }
 
-// Measured is the mean of MsgProcessingDuration over the window that ends now, weighted by samples, and the number of
-// samples, as CloudWatch would tell it.
-func (c *Control) Measured(window time.Duration) (mean time.Duration, samples int) {
-	interval := c.run.a.Period()
-	last := int((c.run.now - c.run.feeds.workerDelay) / interval) // periods before this one can be read
-	first := max(0, int((c.run.now-window)/interval))
-	var work float64
-	for i := first; i < min(last, len(c.run.measured)); i++ {
-		work += c.run.measured[i].work
-		samples += c.run.measured[i].samples
-	}
-	if samples == 0 {
-		return 0, 0
-	}
-	return time.Duration(work / float64(samples) * float64(time.Second)), samples
+// Measurement is what the worker's MsgProcessingDuration tells of a stretch of time.
+type Measurement struct {
+	Samples int
+	Mean    time.Duration
+	CV      float64 // coefficient of variation, as percentiles of the metric would tell it
 }
 
-// measurement is a datapoint of MsgProcessingDuration.
+// Measured is MsgProcessingDuration over the window that ends now, as far as CloudWatch can tell it.
+func (c *Control) Measured(window time.Duration) Measurement {
+	var sum measurement
+	for _, m := range c.readable(window, c.run.feeds.workerDelay) {
+		sum.work += m.work
+		sum.squares += m.squares
+		sum.samples += m.samples
+	}
+	return sum.summary()
+}
+
+// History is what CloudWatch tells of each full period of the window that ends now, oldest first: the messages sent, and
+// the mean processing duration of the messages completed (0 without any).
+func (c *Control) History(window time.Duration) (sent []float64, processing []time.Duration) {
+	for _, m := range c.readable(window, max(c.run.feeds.workerDelay, c.run.feeds.sent.delay)) {
+		sent = append(sent, float64(m.sent))
+		processing = append(processing, m.summary().Mean)
+	}
+	return sent, processing
+}
+
+// readable returns the periods that begin within the window and can be read by now.
+func (c *Control) readable(window, delay time.Duration) []measurement {
+	interval := c.run.a.Period()
+	last := min(len(c.run.measured), int(max(0, c.run.now-delay)/interval))
+	first := min(last, int(max(0, c.run.now-window)/interval))
+	return c.run.measured[first:last]
+}
+
+// measurement is what happened in a period.
 type measurement struct {
-	work    float64 // sum, in seconds
-	samples int
+	sent          int
+	work, squares float64 // sums over the messages completed, in seconds
+	samples       int
+}
+
+func (m measurement) summary() Measurement {
+	if m.samples == 0 {
+		return Measurement{}
+	}
+	n := float64(m.samples)
+	mean := m.work / n
+	variance := max(0, m.squares/n-mean*mean)
+	return Measurement{
+		Samples: m.samples, Mean: time.Duration(mean * float64(time.Second)), CV: math.Sqrt(variance) / mean,
+	}
 }
 
 // String describes the control for errors.

@@ -151,31 +151,29 @@ func varying(highest float64, share func(time.Duration) float64) Arrivals {
 func FromTrace(t trace.Trace) Arrivals {
 	return func(length time.Duration, r *rand.Rand) []time.Duration {
 		at := make([]time.Duration, 0, int(float64(t.Total())*(float64(length)/float64(t.Length())+1)))
-		var gaps []float64
 		for start, bin := time.Duration(0), 0; start < length; start, bin = start+t.Step, bin+1 {
-			at, gaps = spread(at, gaps, t.Bins[bin%len(t.Bins)], start, t.Step, r)
+			at = Spread(at, t.Bins[bin%len(t.Bins)], start, t.Step, r)
 		}
 		end, _ := slices.BinarySearch(at, length)
 		return at[:end]
 	}
 }
 
-// spread appends n moments drawn evenly from a bin, in order: exponential gaps scaled to the bin are distributed like
-// sorted uniform draws, and need no sorting.
-func spread(
-	at []time.Duration, gaps []float64, n int, start, step time.Duration, r *rand.Rand,
-) ([]time.Duration, []float64) {
-	gaps = gaps[:0]
+// Spread appends n moments drawn evenly from a stretch of time, in order: sums of exponential gaps, scaled to the
+// stretch, are distributed like sorted uniform draws and need no sorting.
+func Spread(at []time.Duration, n int, start, length time.Duration, r *rand.Rand) []time.Duration {
+	first := len(at)
 	sum := 0.0
 	for range n {
 		sum += r.ExpFloat64()
-		gaps = append(gaps, sum)
+		at = append(at, time.Duration(sum*float64(time.Hour)))
 	}
 	sum += r.ExpFloat64()
-	for _, gap := range gaps {
-		at = append(at, start+time.Duration(gap/sum*float64(step)))
+	scale := float64(length) / (sum * float64(time.Hour))
+	for i := first; i < len(at); i++ {
+		at[i] = start + min(time.Duration(float64(at[i])*scale), length-1)
 	}
-	return at, gaps
+	return at
 }
 
 // Fixed work for each message.

@@ -12,6 +12,7 @@ type tally struct {
 	mostVisible, mostInFlight        int
 	sent, completed, started, inTime int
 	work, waits, longest             time.Duration
+	squares                          float64 // of the work, in square seconds
 }
 
 func (t *tally) add(dt time.Duration, visible, inFlight, running, busy int) {
@@ -39,6 +40,11 @@ func (t *tally) wait(wait time.Duration, inTime bool) {
 func (t *tally) finished(work time.Duration) {
 	t.completed++
 	t.work += work
+	t.squares += work.Seconds() * work.Seconds()
+}
+
+func (t *tally) measurement() measurement {
+	return measurement{sent: t.sent, work: t.work.Seconds(), squares: t.squares, samples: t.completed}
 }
 
 // feeds are the metrics that a run publishes.
@@ -68,7 +74,7 @@ func (r *run) endPeriod() {
 		r.err = r.ctx.Err()
 	}
 	r.publish()
-	r.measured = append(r.measured, measurement{r.period.work.Seconds(), r.period.completed})
+	r.measured = append(r.measured, r.period.measurement())
 	if r.now <= r.load.Length {
 		r.result.Series.add(&r.period, r.fleet.desired, len(r.fleet.active)-r.fleet.running, r.control.bounds)
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"time"
 
 	"sqs-dynamic-target-tracking/internal/simulation"
@@ -48,15 +49,15 @@ func (b Blueprint) Begin(c *simulation.Control) error {
 	}
 	s := c.Scenario()
 	c.Every(time.Hour, 0, func() error {
-		mean, samples := c.Measured(24 * time.Hour)
-		if samples == 0 {
+		measured := c.Measured(24 * time.Hour)
+		if measured.Samples == 0 {
 			return nil
 		}
+		target := s.Delay.Seconds() / measured.Mean.Seconds()
 		if b.Bugs {
-			target := max(1, float64(int(s.Delay.Seconds()/mean.Seconds())))
-			return put(target, pointedElsewhere())
+			return put(max(1, math.Floor(target)), pointedElsewhere())
 		}
-		return put(s.Delay.Seconds()/mean.Seconds(), visiblePerTask())
+		return put(target, visiblePerTask())
 	})
 	return put(acceptableBacklog(s), visiblePerTask())
 }

@@ -9,6 +9,14 @@ import (
 	"sqs-dynamic-target-tracking/internal/tracking"
 )
 
+// Settings are what may be chosen by measurement.
+type Settings struct {
+	// Headroom h and Utilization u of internal/backlog.
+	Headroom, Utilization float64
+	// Bounds of the task count.
+	Bounds tracking.Bounds
+}
+
 // Project is this project: two target-tracking policies whose targets follow the measured processing duration.
 // The zero value has no retune and no tuning; start from Defaults.
 type Project struct {
@@ -21,8 +29,8 @@ type Project struct {
 	WithoutRate bool
 	// Retune is how the targets follow the duration.
 	Retune Retune
-	// Choose, if not nil, also chooses the tuning at each hourly retune.
-	Choose *Chooser
+	// Choose, if not nil, chooses the settings anew before each hourly retune.
+	Choose func(c *simulation.Control, now Settings) (Settings, error)
 }
 
 // Retune says when the targets are made anew, and within which guard rails.
@@ -65,9 +73,9 @@ func Static(tuning Project) simulation.Policy {
 	return tuning
 }
 
-// BacklogAlone is the backlog policy without the rate policy, made once.
+// BacklogAlone is the backlog policy with a headroom of 1, without the rate policy, made once.
 func BacklogAlone(tuning Project) simulation.Policy {
-	tuning.Label, tuning.Retune, tuning.Choose, tuning.WithoutRate = "backlog", Retune{}, nil, true
+	tuning.Label, tuning.Retune, tuning.Choose, tuning.WithoutRate, tuning.Headroom = "backlog", Retune{}, nil, true, 1
 	return tuning
 }
 
@@ -141,25 +149,44 @@ func (r *retuner) hourly() error {
 	return r.retune(r.Retune.Window)
 }
 
+func (r *retuner) choose() error {
+	now := Settings{r.promise.Headroom, r.promise.Utilization, r.control.Bounds()}
+	chosen, err := r.Choose(r.control, now)
+	if err != nil || chosen == now {
+		return err
+	}
+	r.promise.Headroom, r.promise.Utilization = chosen.Headroom, chosen.Utilization
+	targets, err := r.promise.Targets(r.processing)
+	if err != nil {
+		return err
+	}
+	if chosen.Bounds != now.Bounds {
+		if err := r.control.SetBounds(chosen.Bounds); err != nil {
+			return err
+		}
+	}
+	return r.put(targets)
+}
+
 // drifted looks whether the duration has left the one that the targets were made for.
 func (r *retuner) drifted() error {
-	mean, samples := r.control.Measured(r.Retune.DriftWindow + r.control.Scenario().Assumptions.Tracking.PublicationDelay)
-	if !r.Retune.Rails.Enough(samples) {
+	now := r.control.Measured(r.Retune.DriftWindow)
+	if !r.Retune.Rails.Enough(now.Samples) {
 		return nil
 	}
-	if away := math.Abs(math.Log(float64(mean) / float64(r.processing))); away < math.Log(r.Retune.DriftFactor) {
+	if away := math.Abs(math.Log(float64(now.Mean) / float64(r.processing))); away < math.Log(r.Retune.DriftFactor) {
 		return nil
 	}
 	return r.retune(r.Retune.DriftWindow)
 }
 
 func (r *retuner) retune(window time.Duration) error {
-	mean, samples := r.control.Measured(window)
-	proposal, err := r.Retune.Rails.Propose(r.promise, r.targets, backlog.Reading{Samples: samples, Mean: mean})
+	now := r.control.Measured(window)
+	proposal, err := r.Retune.Rails.Propose(r.promise, r.targets, backlog.Reading{Samples: now.Samples, Mean: now.Mean})
 	if err != nil || !proposal.Change {
 		return err
 	}
-	r.processing = mean
+	r.processing = now.Mean
 	return r.put(proposal.Targets)
 }
 

@@ -1,0 +1,372 @@
+// Package choice chooses the settings of this project's policies by replaying what was measured.
+//
+// It answers one question: had the last hours been run with other settings, which would have kept the promise at the
+// least cost? It is pure, and small enough for a Lambda function: at most 30 replays, 24 hours of 100 messages a minute
+// in about a second.
+//
+// # The search
+//
+// Each setting has a short ladder of values: utilisation, headroom, minimum and maximum tasks. The ladders of the bounds
+// are made of the least fixed count that would have kept the promise in the window. From two starts, the settings in
+// force and the same with that fixed count as minimum, the search goes one rung up or down in one setting at a time and
+// stays where it is better, until nothing near is better or the replays are used up. Better is: keeps the promise with
+// the margin, and is cheaper; while none does: keeps more of it.
+//
+// How fast target tracking scales in on AWS is not known, and changes results most. So the winner is replayed at the
+// other pace too, and has to keep the promise there; else the next cheapest gets its turn.
+package choice
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/simulation"
+	"sqs-dynamic-target-tracking/internal/simulation/policy"
+	"sqs-dynamic-target-tracking/internal/tracking"
+)
+
+// MostReplays is how many replays a choice takes at most.
+const MostReplays = 30
+
+// Request is what a choice is made from.
+type Request struct {
+	Window Window
+	// Tuning holds the settings in force and the cooldowns.
+	Tuning policy.Project
+	Bounds tracking.Bounds // in force
+	// Limits that the bounds must stay within: MinTasks and MaxTasks of the template.
+	Limits tracking.Bounds
+
+	Delay       time.Duration // the promise
+	Concurrency int           // 0 is 1
+	// Keep is the share of the messages that must start within the delay, and Margin how much more a replay must show.
+	Keep, Margin float64
+	// Replays is how many there may be; 0 is MostReplays.
+	Replays     int
+	Assumptions simulation.Assumptions
+	Seed        uint64
+}
+
+// Candidate is a replay.
+type Candidate struct {
+	policy.Settings
+	Pace      tracking.Pace
+	Kept      float64
+	TaskHours float64
+}
+
+// Choice is the outcome.
+type Choice struct {
+	policy.Settings
+	// Better tells that the settings are chosen by replay. Otherwise they are those in force, and Reason says why.
+	Better     bool
+	Reason     string
+	Kept       float64       // by the settings, in the replay
+	TaskHours  float64       // of the settings, in the replay
+	FixedTasks int           // the least fixed count that would have kept the promise
+	Span       time.Duration // that was replayed
+	Candidates []Candidate   // every replay, in its order
+}
+
+// Choose makes the choice. Errors are about the request.
+func Choose(ctx context.Context, r Request) (Choice, error) {
+	s, err := newSearch(ctx, r)
+	if err != nil {
+		return Choice{}, err
+	}
+	starts := s.starts()
+	for _, start := range starts {
+		if err := s.climb(start); err != nil {
+			return Choice{}, err
+		}
+	}
+	return s.conclude()
+}
+
+// Policy is this project with its settings chosen at each hourly retune by replaying the window before it, as the retune
+// does.
+func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
+	tuning.Label = "project-choice"
+	tuning.Choose = func(c *simulation.Control, now policy.Settings) (policy.Settings, error) {
+		known := c.Scenario()
+		sent, processing := c.History(window)
+		measured := c.Measured(window)
+		if measured.Samples < tuning.Retune.Rails.MinimumSamples {
+			return now, nil
+		}
+		current := tuning
+		current.Headroom, current.Utilization = now.Headroom, now.Utilization
+		chosen, err := Choose(context.Background(), Request{
+			Window: Window{
+				Period: known.Assumptions.Period(), Sent: sent, Processing: processing, Mean: measured.Mean, CV: measured.CV,
+			},
+			Tuning: current, Bounds: now.Bounds, Limits: known.Bounds, Delay: known.Delay, Concurrency: known.Concurrency,
+			Keep: 0.95, Margin: 0.01, Assumptions: known.Assumptions, Seed: known.Seed,
+		})
+		return chosen.Settings, err
+	}
+	return tuning
+}
+
+// ladders are the values that each setting may take, ascending.
+type ladders struct {
+	utilization, headroom []float64
+	floor, ceiling        []int
+}
+
+// point is a rung on each ladder.
+type point [4]int
+
+const (
+	utilization = iota
+	headroom
+	floor
+	ceiling
+)
+
+type search struct {
+	ctx      context.Context
+	request  Request
+	load     *simulation.Load
+	fixed    int
+	ladders  ladders
+	seen     map[point]int // index into found
+	found    []Candidate
+	points   []point
+	left     int // replays
+	mostKept float64
+}
+
+func newSearch(ctx context.Context, r Request) (*search, error) {
+	load, err := r.Window.load(r.Seed)
+	if err != nil {
+		return nil, err
+	}
+	r.Concurrency = max(1, r.Concurrency)
+	if r.Replays == 0 {
+		r.Replays = MostReplays
+	}
+	if r.Limits.Max < max(1, r.Limits.Min) || r.Keep <= 0 || r.Keep > 1 || r.Delay <= 0 {
+		return nil, fmt.Errorf("a choice within %d to %d tasks that keeps a share of %v within %v: that cannot be",
+			r.Limits.Min, r.Limits.Max, r.Keep, r.Delay)
+	}
+	s := &search{ctx: ctx, request: r, load: load, seen: map[point]int{}, left: r.Replays}
+	s.fixed, _ = simulation.BestFixed(load, r.Delay, r.Concurrency, min(1, r.Keep+r.Margin))
+	s.ladders = s.makeLadders()
+	return s, nil
+}
+
+func (s *search) makeLadders() ladders {
+	r := s.request
+	l := ladders{
+		utilization: []float64{0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95},
+		headroom:    []float64{0.5, 1, 2, 4, 8},
+		floor:       []int{r.Limits.Min, r.Bounds.Min},
+		ceiling:     []int{r.Limits.Max, r.Bounds.Max},
+	}
+	l.utilization = append(l.utilization, r.Tuning.Utilization)
+	l.headroom = append(l.headroom, r.Tuning.Headroom)
+	for _, share := range []float64{0.25, 0.5, 0.75, 1} {
+		l.floor = append(l.floor, int(math.Ceil(share*float64(s.fixed))))
+	}
+	for _, times := range []float64{1, 1.5, 2, 3} {
+		l.ceiling = append(l.ceiling, int(math.Ceil(times*float64(s.fixed))))
+	}
+	within := func(n int) int { return min(max(n, r.Limits.Min), r.Limits.Max) }
+	for i := range l.floor {
+		l.floor[i] = within(l.floor[i])
+	}
+	for i := range l.ceiling {
+		l.ceiling[i] = max(1, within(l.ceiling[i]))
+	}
+	l.utilization, l.headroom = ascending(l.utilization), ascending(l.headroom)
+	l.floor, l.ceiling = ascending(l.floor), ascending(l.ceiling)
+	return l
+}
+
+func ascending[T int | float64](values []T) []T {
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+// starts are the settings in force, and the same with the fixed count as minimum.
+func (s *search) starts() []point {
+	r := s.request
+	current := point{
+		utilization: index(s.ladders.utilization, r.Tuning.Utilization),
+		headroom:    index(s.ladders.headroom, r.Tuning.Headroom),
+		floor:       index(s.ladders.floor, min(max(r.Bounds.Min, r.Limits.Min), r.Limits.Max)),
+		ceiling:     index(s.ladders.ceiling, max(1, min(max(r.Bounds.Max, r.Limits.Min), r.Limits.Max))),
+	}
+	safe := current
+	safe[floor] = index(s.ladders.floor, min(max(s.fixed, r.Limits.Min), r.Limits.Max))
+	safe[ceiling] = len(s.ladders.ceiling) - 1
+	return []point{current, safe}
+}
+
+func index[T int | float64](ladder []T, value T) int {
+	at, _ := slices.BinarySearch(ladder, value)
+	return min(at, len(ladder)-1)
+}
+
+// climb goes from a start to a place where nothing near is better.
+func (s *search) climb(here point) error {
+	if _, err := s.replay(here); err != nil {
+		return err
+	}
+	for moved := true; moved && s.left > s.reserve(); {
+		moved = false
+		for setting := range here {
+			for _, step := range []int{-1, 1} {
+				there := here
+				there[setting] += step
+				if !s.exists(there) || s.left <= s.reserve() {
+					continue
+				}
+				better, err := s.improves(there, here)
+				if err != nil {
+					return err
+				}
+				if better {
+					here, moved = there, true
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// reserve is what is kept for the second start and for the other pace.
+func (s *search) reserve() int {
+	if len(s.found) < s.request.Replays/2 {
+		return s.request.Replays / 2 // the first start leaves half of the replays to the second
+	}
+	return 4
+}
+
+func (s *search) exists(p point) bool {
+	sizes := [4]int{len(s.ladders.utilization), len(s.ladders.headroom), len(s.ladders.floor), len(s.ladders.ceiling)}
+	for setting, rung := range p {
+		if rung < 0 || rung >= sizes[setting] {
+			return false
+		}
+	}
+	return s.ladders.floor[p[floor]] <= s.ladders.ceiling[p[ceiling]]
+}
+
+func (s *search) improves(there, here point) (bool, error) {
+	a, err := s.replay(there)
+	if err != nil {
+		return false, err
+	}
+	b, err := s.replay(here)
+	return s.better(a, b), err
+}
+
+// better orders candidates.
+func (s *search) better(a, b Candidate) bool {
+	switch goal := s.request.Keep + s.request.Margin; {
+	case (a.Kept >= goal) != (b.Kept >= goal):
+		return a.Kept >= goal
+	case a.Kept >= goal:
+		return a.TaskHours < b.TaskHours
+	default:
+		return a.Kept > b.Kept
+	}
+}
+
+// replay returns the candidate of a point, once replayed.
+func (s *search) replay(p point) (Candidate, error) {
+	if at, ok := s.seen[p]; ok {
+		return s.found[at], nil
+	}
+	settings := policy.Settings{
+		Headroom:    s.ladders.headroom[p[headroom]],
+		Utilization: s.ladders.utilization[p[utilization]],
+		Bounds:      tracking.Bounds{Min: s.ladders.floor[p[floor]], Max: s.ladders.ceiling[p[ceiling]]},
+	}
+	c, err := s.run(settings, s.request.Assumptions.Tracking.ScaleInPace)
+	if err == nil {
+		s.seen[p] = len(s.found) - 1
+	}
+	return c, err
+}
+
+// run replays the window with settings whose targets fit each moment, as a retune keeps them.
+func (s *search) run(settings policy.Settings, pace tracking.Pace) (Candidate, error) {
+	r := s.request
+	tuning := r.Tuning
+	tuning.Headroom, tuning.Utilization, tuning.Choose = settings.Headroom, settings.Utilization, nil
+	assumptions := r.Assumptions
+	assumptions.Tracking.ScaleInPace = pace
+	result, err := simulation.Run(s.ctx, simulation.Scenario{
+		Load: s.load, Assumptions: assumptions, Delay: r.Delay, Processing: r.Window.Mean, Concurrency: r.Concurrency,
+		Bounds: settings.Bounds, Seed: r.Seed,
+	}, tuning)
+	if err != nil {
+		return Candidate{}, err
+	}
+	s.left--
+	c := Candidate{Settings: settings, Pace: pace, Kept: result.Kept(), TaskHours: result.TaskHours()}
+	s.found = append(s.found, c)
+	return c, nil
+}
+
+// conclude takes the best candidate that also keeps the promise at the other pace of scale-in.
+func (s *search) conclude() (Choice, error) {
+	goal := s.request.Keep + s.request.Margin
+	current := s.found[0]
+	out := Choice{Settings: current.Settings, Kept: current.Kept, TaskHours: current.TaskHours,
+		FixedTasks: s.fixed, Span: s.load.Length}
+	ranked := slices.Clone(s.found)
+	slices.SortStableFunc(ranked, func(a, b Candidate) int {
+		switch {
+		case s.better(a, b):
+			return -1
+		case s.better(b, a):
+			return 1
+		}
+		return 0
+	})
+	for _, c := range ranked {
+		if s.left == 0 || c.Kept < goal && c.Kept <= current.Kept {
+			break
+		}
+		elsewhere, err := s.run(c.Settings, otherPace(c.Pace))
+		if err != nil {
+			return Choice{}, err
+		}
+		if elsewhere.Kept < s.request.Keep && c.Kept >= goal {
+			continue
+		}
+		out.Settings, out.Kept, out.TaskHours = c.Settings, c.Kept, c.TaskHours
+		out.Better = c.Settings != current.Settings
+		break
+	}
+	out.Candidates = s.found
+	out.Reason = s.reason(out)
+	return out, nil
+}
+
+func (s *search) reason(c Choice) string {
+	keeps := fmt.Sprintf("would have kept %.1f %% of the last %v for %.1f task-hours", 100*c.Kept, c.Span, c.TaskHours)
+	switch goal := s.request.Keep + s.request.Margin; {
+	case !c.Better:
+		return "the settings in force are the best of " + fmt.Sprint(len(s.found)) + " replays: they " + keeps
+	case c.Kept < goal:
+		return "no settings keep the promise for this load; these come closest: they " + keeps
+	default:
+		return "the cheapest of " + fmt.Sprint(len(s.found)) + " replays that keeps the promise: it " + keeps
+	}
+}
+
+func otherPace(p tracking.Pace) tracking.Pace {
+	if p == tracking.OneAtATime {
+		return tracking.Proportional
+	}
+	return tracking.OneAtATime
+}

@@ -11,7 +11,9 @@ import (
 
 var update = flag.Bool("update", false, "write the table of settings to docs/worker-contract.md")
 
-func fromMap(m map[string]string) func(string) string { return func(name string) string { return m[name] } }
+func fromMap(m map[string]string) func(string) string {
+	return func(name string) string { return m[name] }
+}
 
 func TestFromEnvironment(t *testing.T) {
 	e, err := FromEnvironment(fromMap(map[string]string{

@@ -3,6 +3,7 @@ package sqstest
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
@@ -14,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -33,9 +33,8 @@ type Server struct {
 	answers     []Answer
 	protections []Protection
 	// Protect decides on requests for protection: the reason of a failure, or blank.
-	Protect func(Protection) string
-	// MetricsDown makes CloudWatch fail.
-	MetricsDown bool
+	Protect     func(Protection) string
+	metricsDown bool
 }
 
 // A Datum is one of PutMetricData.
@@ -96,6 +95,13 @@ func (s *Server) Metrics() (data []Datum, calls int) {
 	return append([]Datum(nil), s.metrics...), s.metricCalls
 }
 
+// MetricsDown makes CloudWatch fail, or work again.
+func (s *Server) MetricsDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metricsDown = down
+}
+
 // Answers returns the answers to task tokens so far.
 func (s *Server) Answers() []Answer {
 	s.mu.Lock()
@@ -122,8 +128,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSQS(w, r, action, body)
 	case service == "AWSStepFunctions":
 		s.serveAnswer(w, action, body)
+	case service == "GraniteServiceVersion20100801":
+		s.serveMetrics(w, body, json.Unmarshal)
 	case strings.HasSuffix(r.URL.Path, "/operation/PutMetricData"):
-		s.serveMetrics(w, body)
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		s.serveMetrics(w, body, cbor.Unmarshal)
 	case strings.HasSuffix(r.URL.Path, "/task-protection/v1/state"):
 		s.serveProtection(w, body)
 	case strings.HasPrefix(r.URL.Path, "/metadata"):
@@ -149,42 +158,83 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 func (s *Server) serveSQS(w http.ResponseWriter, r *http.Request, action string, body []byte) {
-	var answer any
-	var err error
-	switch action {
-	case "ReceiveMessage":
-		answer, err = call(body, func(in *sqs.ReceiveMessageInput) (any, error) {
-			out, err := s.SQS.ReceiveMessage(r.Context(), in)
+	do, known := actions[action]
+	if !known {
+		s.reply(w, nil, apiError("InvalidAction", action))
+		return
+	}
+	answer, err := do(r.Context(), s.SQS, body)
+	s.reply(w, answer, err)
+}
+
+var actions = map[string]func(context.Context, *Service, []byte) (any, error){
+	"ReceiveMessage": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.ReceiveMessageInput) (any, error) {
+			out, err := s.ReceiveMessage(ctx, in)
 			return received(out), err
 		})
-	case "DeleteMessageBatch":
-		answer, err = call(body, func(in *sqs.DeleteMessageBatchInput) (any, error) {
-			out, err := s.SQS.DeleteMessageBatch(r.Context(), in)
+	},
+	"DeleteMessageBatch": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.DeleteMessageBatchInput) (any, error) {
+			out, err := s.DeleteMessageBatch(ctx, in)
 			if err != nil {
 				return nil, err
 			}
 			return map[string]any{"Successful": out.Successful, "Failed": out.Failed}, nil
 		})
-	case "ChangeMessageVisibilityBatch":
-		answer, err = call(body, func(in *sqs.ChangeMessageVisibilityBatchInput) (any, error) {
-			out, err := s.SQS.ChangeMessageVisibilityBatch(r.Context(), in)
+	},
+	"DeleteMessage": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.DeleteMessageInput) (any, error) {
+			out, err := s.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{
+				QueueUrl: in.QueueUrl,
+				Entries:  []types.DeleteMessageBatchRequestEntry{{ReceiptHandle: in.ReceiptHandle}},
+			})
+			if err != nil {
+				return nil, err
+			}
+			return alone(out.Failed)
+		})
+	},
+	"ChangeMessageVisibilityBatch": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.ChangeMessageVisibilityBatchInput) (any, error) {
+			out, err := s.ChangeMessageVisibilityBatch(ctx, in)
 			if err != nil {
 				return nil, err
 			}
 			return map[string]any{"Successful": out.Successful, "Failed": out.Failed}, nil
 		})
-	case "SendMessage":
-		answer, err = call(body, func(in *sqs.SendMessageInput) (any, error) {
-			out, err := s.SQS.SendMessage(r.Context(), in)
+	},
+	"ChangeMessageVisibility": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.ChangeMessageVisibilityInput) (any, error) {
+			entry := types.ChangeMessageVisibilityBatchRequestEntry{
+				ReceiptHandle: in.ReceiptHandle, VisibilityTimeout: in.VisibilityTimeout,
+			}
+			out, err := s.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{
+				QueueUrl: in.QueueUrl, Entries: []types.ChangeMessageVisibilityBatchRequestEntry{entry},
+			})
 			if err != nil {
 				return nil, err
 			}
-			return map[string]any{"MessageId": out.MessageId, "MD5OfMessageBody": digest(aws.ToString(in.MessageBody))}, nil
+			return alone(out.Failed)
 		})
-	default:
-		err = apiError("InvalidAction", action)
+	},
+	"SendMessage": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.SendMessageInput) (any, error) {
+			out, err := s.SendMessage(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"MessageId": out.MessageId, "MD5OfMessageBody": digest(*in.MessageBody)}, nil
+		})
+	},
+}
+
+// alone turns the failed entries of a batch of one into the answer to a single call.
+func alone(failed []types.BatchResultErrorEntry) (any, error) {
+	if len(failed) > 0 {
+		return nil, apiError(*failed[0].Code, *failed[0].Message)
 	}
-	s.reply(w, answer, err)
+	return struct{}{}, nil
 }
 
 // call decodes a request and makes the call. The SDK's input types have no JSON tags; they need none, because the
@@ -274,35 +324,43 @@ func (s *Server) serveProtection(w http.ResponseWriter, body []byte) {
 	s.reply(w, map[string]any{"protection": p}, nil)
 }
 
-// serveMetrics takes a PutMetricData in the Smithy RPC v2 CBOR protocol.
-func (s *Server) serveMetrics(w http.ResponseWriter, body []byte) {
+// serveMetrics takes a PutMetricData in one of CloudWatch's protocols: CBOR, which the Go SDK speaks, or JSON.
+func (s *Server) serveMetrics(w http.ResponseWriter, body []byte, decode func([]byte, any) error) {
 	var in struct {
 		MetricData []struct {
 			MetricName string
 			Dimensions []struct{ Name, Value string }
-			Timestamp  time.Time
+			Timestamp  any // a time in CBOR, seconds in JSON
 			Unit       string
 			Values     []float64
 			Counts     []float64
 		}
 	}
-	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-	w.Header().Set("Content-Type", "application/cbor")
+	err := decode(body, &in)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metricCalls++
-	if err := cbor.Unmarshal(body, &in); err != nil || s.MetricsDown {
+	if err != nil || s.metricsDown {
 		w.WriteHeader(http.StatusInternalServerError)
-		_, _ = w.Write([]byte{0xa0}) // {}
 		return
 	}
 	for _, d := range in.MetricData {
-		datum := Datum{Name: d.MetricName, Dimensions: make(map[string]string), Timestamp: d.Timestamp, Unit: d.Unit,
-			Values: d.Values, Counts: d.Counts}
+		datum := Datum{Name: d.MetricName, Dimensions: make(map[string]string), Unit: d.Unit, Values: d.Values, Counts: d.Counts}
+		switch t := d.Timestamp.(type) {
+		case time.Time:
+			datum.Timestamp = t
+		case float64:
+			datum.Timestamp = time.UnixMicro(int64(t * 1e6))
+		}
 		for _, dimension := range d.Dimensions {
 			datum.Dimensions[dimension.Name] = dimension.Value
 		}
 		s.metrics = append(s.metrics, datum)
 	}
-	_, _ = w.Write([]byte{0xa0})
+	if w.Header().Get("Smithy-Protocol") == "" {
+		_, _ = w.Write([]byte("{}"))
+		return
+	}
+	w.Header().Set("Content-Type", "application/cbor")
+	_, _ = w.Write([]byte{0xa0}) // {}
 }

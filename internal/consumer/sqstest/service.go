@@ -259,6 +259,10 @@ func (m *Message) delivery(in *sqs.ReceiveMessageInput) types.Message {
 	}
 	asked := make(map[string]string, len(all))
 	for _, name := range in.MessageSystemAttributeNames {
+		if name == types.MessageSystemAttributeNameAll {
+			asked = all
+			break
+		}
 		if v, ok := all[string(name)]; ok {
 			asked[string(name)] = v
 		}

@@ -73,7 +73,7 @@ func protectionError(answer []byte) error {
 	return nil
 }
 
-// Task asks for the task's id and the digest of the container's image.
+// Task asks for the task's id, the digest of the container's image, and the task definition.
 func (a *Agent) Task(ctx context.Context) (Task, error) {
 	if a.metadata == "" {
 		return Task{}, nil
@@ -95,6 +95,9 @@ func (a *Agent) Task(ctx context.Context) (Task, error) {
 	}
 	if arn := container.Labels["com.amazonaws.ecs.task-arn"]; arn != "" {
 		task.ID = path.Base(arn)
+	}
+	if family := container.Labels["com.amazonaws.ecs.task-definition-family"]; family != "" {
+		task.Definition = family + ":" + container.Labels["com.amazonaws.ecs.task-definition-version"]
 	}
 	return task, nil
 }

@@ -58,13 +58,14 @@ func TestAgentSpeaksToECS(t *testing.T) {
 }
 
 func TestAgentTellsWhichTaskThisIs(t *testing.T) {
-	answer := `{"Image":"repo/worker:1","ImageID":"sha256:id","Labels":{"com.amazonaws.ecs.task-arn":"arn:aws:ecs:r:1:task/c/0123"}}`
+	answer := `{"Image":"repo/worker:1","ImageID":"sha256:id","Labels":{"com.amazonaws.ecs.task-arn":"arn:aws:ecs:r:1:task/c/0123",` +
+		`"com.amazonaws.ecs.task-definition-family":"jobs","com.amazonaws.ecs.task-definition-version":"7"}}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, answer)
 	}))
 	defer server.Close()
 	a := NewAgent("", server.URL)
-	if got, err := a.Task(context.Background()); err != nil || got != (Task{ID: "0123", ImageDigest: "sha256:id"}) {
+	if got, err := a.Task(context.Background()); err != nil || got != (Task{"0123", "sha256:id", "jobs:7"}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	answer = strings.Replace(answer, "worker:1", "worker@sha256:manifest", 1)

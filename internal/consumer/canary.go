@@ -20,11 +20,14 @@ const (
 	AttributeCanaryDigest  = "CanaryImageDigest" // the image digest that is asked for
 )
 
-// A CanaryAnswer is the output with which a canary's task token is answered, as JSON.
+// A CanaryAnswer says, as JSON, who answered a canary: the output of SendTaskSuccess, or the cause of SendTaskFailure.
 type CanaryAnswer struct {
-	Version     string `json:"version"`
-	ImageDigest string `json:"imageDigest"`
-	TaskID      string `json:"taskId"`
+	Version        string `json:"version"`
+	ImageDigest    string `json:"imageDigest"`
+	TaskID         string `json:"taskId"`
+	TaskDefinition string `json:"taskDefinition"` // family:revision
+	// Message says what was wrong, in the cause of a failure.
+	Message string `json:"message,omitempty"`
 }
 
 type canary struct{ token, version, digest string }
@@ -50,7 +53,9 @@ func (r *runner) answer(d *delivery, c canary) outcome {
 	ctx, cancel := context.WithTimeout(d.ctx, callTimeout)
 	defer cancel()
 	task := r.self.ask(ctx)
-	reply := CanaryAnswer{Version: r.Version, ImageDigest: task.ImageDigest, TaskID: task.ID}
+	reply := CanaryAnswer{
+		Version: r.Version, ImageDigest: task.ImageDigest, TaskID: task.ID, TaskDefinition: task.Definition,
+	}
 	again := outcome{fate: fateRetry, pause: pauseAfter(nil, d.ReceiveCount)}
 	if r.StepFunctions == nil || !c.asks(reply) {
 		r.Log.Info("canary given back: it asks for another worker", "message", d.ID, "version", c.version)
@@ -71,19 +76,23 @@ func (r *runner) answer(d *delivery, c canary) outcome {
 	return outcome{fate: fateDelete}
 }
 
+// reply answers a task token with who this is, and with the verdict of the team's own checks.
 func (r *runner) reply(ctx context.Context, token string, a CanaryAnswer, verdict error) error {
 	if verdict != nil {
-		_, err := r.StepFunctions.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{
-			TaskToken: &token, Error: aws.String("CanaryFailed"), Cause: aws.String(printable(verdict.Error())),
-		})
-		return err
+		a.Message = printable(verdict.Error())
 	}
-	output, err := json.Marshal(a)
+	text, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
+	if verdict != nil {
+		_, err = r.StepFunctions.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{
+			TaskToken: &token, Error: aws.String("CanaryFailed"), Cause: aws.String(string(text)),
+		})
+		return err
+	}
 	_, err = r.StepFunctions.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{
-		TaskToken: &token, Output: aws.String(string(output)),
+		TaskToken: &token, Output: aws.String(string(text)),
 	})
 	return err
 }
@@ -98,10 +107,11 @@ func stale(err error) bool {
 	return errors.As(err, &timedOut) || errors.As(err, &gone) || errors.As(err, &invalid)
 }
 
-// A Task says which task of ECS this is. Either may be blank.
+// A Task says which task of ECS this is. What is unknown is blank.
 type Task struct {
 	ID          string
 	ImageDigest string // sha256:...
+	Definition  string // family:revision
 }
 
 // taskOnce asks for the task when it is first needed, and again until there is an answer.

@@ -44,7 +44,9 @@ func TestACanaryIsAnsweredAndIsInNoMetric(t *testing.T) {
 		if err := json.Unmarshal([]byte(*b.states.success[0].Output), &a); err != nil {
 			t.Fatal(err)
 		}
-		if want := (CanaryAnswer{Version: "v2", ImageDigest: "sha256:new", TaskID: "task-1"}); a != want {
+		if want := (CanaryAnswer{
+			Version: "v2", ImageDigest: "sha256:new", TaskID: "task-1", TaskDefinition: "jobs:7",
+		}); a != want {
 			t.Errorf("answer %+v, want %+v", a, want)
 		}
 		if len(r.seen()) != 0 {
@@ -102,8 +104,10 @@ func TestACanaryReachesTheTeamWhereItAsksForIt(t *testing.T) {
 		if calls != 2 || len(b.states.success) != 1 || len(b.states.failures) != 1 {
 			t.Fatalf("%d calls, answers %v, %v", calls, b.states.success, b.states.failures)
 		}
-		if cause := *b.states.failures[0].Cause; cause != "the database is out of reach" {
-			t.Errorf("cause %q", cause)
+		var cause CanaryAnswer
+		if err := json.Unmarshal([]byte(*b.states.failures[0].Cause), &cause); err != nil ||
+			cause.Version != "v2" || cause.Message != "the database is out of reach" {
+			t.Errorf("cause %s", *b.states.failures[0].Cause)
 		}
 	})
 }

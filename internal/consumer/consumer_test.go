@@ -274,7 +274,7 @@ func (f *fakeAgent) Protect(ctx context.Context, on bool, expires time.Duration)
 }
 
 func (f *fakeAgent) Task(context.Context) (Task, error) {
-	return Task{ID: "task-1", ImageDigest: "sha256:new"}, nil
+	return Task{ID: "task-1", ImageDigest: "sha256:new", Definition: "jobs:7"}, nil
 }
 
 func (f *fakeAgent) protected() bool {

@@ -44,7 +44,8 @@ func (s *Server) remember(ctx context.Context, t *target, a tracking.Activity) {
 func (s *Server) tellAtMaximum(ctx context.Context, t *target, a tracking.Activity) {
 	err := s.Event(ctx, "Application Auto Scaling Scaling Activity State Change", []string{t.arn}, map[string]any{
 		"startTime": a.Start.UTC().Format(time.RFC3339), "endTime": a.End.UTC().Format(time.RFC3339),
-		"newDesiredCapacity": a.To, "oldDesiredCapacity": a.From, "minCapacity": t.bounds.Min, "maxCapacity": t.bounds.Max,
+		"newDesiredCapacity": a.To, "oldDesiredCapacity": a.From,
+		"minCapacity": t.bounds.Min, "maxCapacity": t.bounds.Max,
 		"resourceId": t.resource, "scalableDimension": t.dimension, "serviceNamespace": t.namespace,
 		"statusCode": a.Status, "scaledToMax": true, "direction": direction(a),
 	})
@@ -60,7 +61,10 @@ func direction(a tracking.Activity) string {
 	return "scale-out"
 }
 
-func (s *Server) describeScalingActivities(ctx context.Context, in *aas.DescribeScalingActivitiesInput) (*aas.DescribeScalingActivitiesOutput, error) {
+func (s *Server) describeScalingActivities(
+	ctx context.Context,
+	in *aas.DescribeScalingActivitiesInput,
+) (*aas.DescribeScalingActivitiesOutput, error) {
 	var v wire.Violations
 	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.checkPresent(&v)
 	if in.ServiceNamespace == "" {
@@ -102,7 +106,8 @@ func (a activity) shown() types.ScalingActivity {
 	}
 	for _, r := range a.NotScaled {
 		out.NotScaledReasons = append(out.NotScaledReasons, types.NotScaledReason{
-			Code: aws.String(string(r.Code)), MaxCapacity: capacityOf(r.MaxCapacity), MinCapacity: capacityOf(r.MinCapacity),
+			Code: aws.String(string(r.Code)), MaxCapacity: capacityOf(r.MaxCapacity),
+			MinCapacity:     capacityOf(r.MinCapacity),
 			CurrentCapacity: capacityOf(r.CurrentCapacity),
 		})
 	}

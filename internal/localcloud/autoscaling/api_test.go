@@ -23,21 +23,24 @@ func TestResourcesOfAllServices(t *testing.T) {
 	for _, k := range []key{
 		{"ecs", resource, "ecs:service:DesiredCount"},
 		{"ec2", "spot-fleet-request/sfr-73fbd2ce-aa30-494c-8788-1cee4EXAMPLE", "ec2:spot-fleet-request:TargetCapacity"},
-		{"elasticmapreduce", "instancegroup/j-2EEZNYKUA1NTV/ig-1791Y4E1L8YI0", "elasticmapreduce:instancegroup:InstanceCount"},
+		{"elasticmapreduce", "instancegroup/j-2EEZNYKUA1NTV/ig-1791Y4E1L8YI0",
+			"elasticmapreduce:instancegroup:InstanceCount"},
 		{"appstream", "fleet/sample-fleet", "appstream:fleet:DesiredCapacity"},
 		{"dynamodb", "table/my-table", "dynamodb:table:ReadCapacityUnits"},
 		{"dynamodb", "table/my-table/index/my-table-index", "dynamodb:index:WriteCapacityUnits"},
 		{"rds", "cluster:my-db-cluster", "rds:cluster:ReadReplicaCount"},
 		{"sagemaker", "endpoint/my-end-point/variant/KMeansClustering", "sagemaker:variant:DesiredInstanceCount"},
 		{"sagemaker", "inference-component/my-component", "sagemaker:inference-component:DesiredCopyCount"},
-		{"custom-resource", "https://test-endpoint.amazon.com/ScalableDimension/test-resource", "custom-resource:ResourceType:Property"},
+		{"custom-resource", "https://test-endpoint.amazon.com/ScalableDimension/test-resource",
+			"custom-resource:ResourceType:Property"},
 		{"comprehend", "arn:aws:comprehend:us-west-2:123456789012:document-classifier-endpoint/EXAMPLE",
 			"comprehend:document-classifier-endpoint:DesiredInferenceUnits"},
 		{"comprehend", "arn:aws:comprehend:us-west-2:123456789012:entity-recognizer-endpoint/EXAMPLE",
 			"comprehend:entity-recognizer-endpoint:DesiredInferenceUnits"},
 		{"lambda", "function:my-function:prod", "lambda:function:ProvisionedConcurrency"},
 		{"cassandra", "keyspace/mykeyspace/table/mytable", "cassandra:table:ReadCapacityUnits"},
-		{"kafka", "arn:aws:kafka:us-east-1:123456789012:cluster/demo/6357e0b2-0e6a-4b86-a0b4-70df934c2e31-5", "kafka:broker-storage:VolumeSize"},
+		{"kafka", "arn:aws:kafka:us-east-1:123456789012:cluster/demo/6357e0b2-0e6a-4b86-a0b4-70df934c2e31-5",
+			"kafka:broker-storage:VolumeSize"},
 		{"elasticache", "replication-group/mycluster", "elasticache:replication-group:NodeGroups"},
 		{"elasticache", "cache-cluster/mycluster", "elasticache:cache-cluster:Nodes"},
 		{"neptune", "cluster:mycluster", "neptune:cluster:ReadReplicaCount"},
@@ -45,7 +48,9 @@ func TestResourcesOfAllServices(t *testing.T) {
 	} {
 		_, err := w.RegisterScalableTarget(t.Context(), &aas.RegisterScalableTargetInput{
 			ServiceNamespace: types.ServiceNamespace(k.namespace), ResourceId: &k.resource,
-			ScalableDimension: types.ScalableDimension(k.dimension), MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(8),
+			ScalableDimension: types.ScalableDimension(
+				k.dimension,
+			), MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(8),
 		})
 		if err != nil {
 			t.Errorf("%s: %v", k, err)
@@ -54,7 +59,8 @@ func TestResourcesOfAllServices(t *testing.T) {
 		out, err := w.DescribeScalableTargets(t.Context(), &aas.DescribeScalableTargetsInput{
 			ServiceNamespace: types.ServiceNamespace(k.namespace), ResourceIds: []string{k.resource},
 		})
-		if err != nil || len(out.ScalableTargets) != 1 || !strings.Contains(*out.ScalableTargets[0].RoleARN, k.namespace+".application-autoscaling") {
+		if err != nil || len(out.ScalableTargets) != 1 ||
+			!strings.Contains(*out.ScalableTargets[0].RoleARN, k.namespace+".application-autoscaling") {
 			t.Errorf("%s: described as %+v, %v", k, out, err)
 		}
 	}
@@ -63,11 +69,13 @@ func TestResourcesOfAllServices(t *testing.T) {
 func TestRegistrationIsShownAndMerged(t *testing.T) {
 	w := setup(t, nil)
 	arn := w.register(t, 1, 10)
-	if !regexp.MustCompile(`^arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/[0-9a-z]{36}$`).MatchString(arn) {
+	if !regexp.MustCompile(`^arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/[0-9a-z]{36}$`).
+		MatchString(arn) {
 		t.Errorf("ARN of the target: %s", arn)
 	}
 	_, err := w.RegisterScalableTarget(t.Context(), &aas.RegisterScalableTargetInput{
-		ServiceNamespace: "ecs", ResourceId: aws.String(resource), ScalableDimension: dimension, MaxCapacity: aws.Int32(20),
+		ServiceNamespace: "ecs", ResourceId: aws.String(resource), ScalableDimension: dimension,
+		MaxCapacity:    aws.Int32(20),
 		SuspendedState: &types.SuspendedState{DynamicScalingInSuspended: aws.Bool(true)},
 	})
 	if err != nil {
@@ -78,10 +86,12 @@ func TestRegistrationIsShownAndMerged(t *testing.T) {
 		t.Fatalf("%d targets, error %v", len(out.ScalableTargets), err)
 	}
 	got := out.ScalableTargets[0]
-	if *got.MinCapacity != 1 || *got.MaxCapacity != 20 || *got.ScalableTargetARN != arn || time.Since(*got.CreationTime) > time.Minute {
+	if *got.MinCapacity != 1 || *got.MaxCapacity != 20 || *got.ScalableTargetARN != arn ||
+		time.Since(*got.CreationTime) > time.Minute {
 		t.Errorf("target is shown as %+v", got)
 	}
-	if s := got.SuspendedState; !*s.DynamicScalingInSuspended || *s.DynamicScalingOutSuspended || *s.ScheduledScalingSuspended {
+	if s := got.SuspendedState; !*s.DynamicScalingInSuspended || *s.DynamicScalingOutSuspended ||
+		*s.ScheduledScalingSuspended {
 		t.Errorf("suspended state is %+v", s)
 	}
 }
@@ -92,7 +102,8 @@ func TestPaging(t *testing.T) {
 		name := fmt.Sprintf("jobs/s%d", i)
 		w.ecs.desired[name] = 1
 		_, err := w.RegisterScalableTarget(t.Context(), &aas.RegisterScalableTargetInput{ServiceNamespace: "ecs",
-			ResourceId: aws.String("service/" + name), ScalableDimension: dimension, MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(1)})
+			ResourceId: aws.String("service/" + name), ScalableDimension: dimension, MinCapacity: aws.Int32(1),
+			MaxCapacity: aws.Int32(1)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,10 +126,19 @@ func TestPaging(t *testing.T) {
 			}
 		}
 		if fmt.Sprint(sizes) != fmt.Sprint(want) || len(seen) != 60 {
-			t.Errorf("MaxResults %d: pages of %v with %d different targets, want %v with 60", size, sizes, len(seen), want)
+			t.Errorf(
+				"MaxResults %d: pages of %v with %d different targets, want %v with 60",
+				size,
+				sizes,
+				len(seen),
+				want,
+			)
 		}
 	}
-	_, err := w.DescribeScalableTargets(t.Context(), &aas.DescribeScalableTargetsInput{ServiceNamespace: "ecs", NextToken: aws.String("x")})
+	_, err := w.DescribeScalableTargets(
+		t.Context(),
+		&aas.DescribeScalableTargetsInput{ServiceNamespace: "ecs", NextToken: aws.String("x")},
+	)
 	if code, _ := faultOf(err); code != "InvalidNextTokenException" {
 		t.Errorf("a wrong token: %v", err)
 	}
@@ -132,7 +152,8 @@ func TestPoliciesArePutShownAndDeleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := `^arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:[0-9a-f-]{36}:resource/ecs/service/jobs/worker:policyName/s-backlog$`
+	form := `^arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:[0-9a-f-]{36}:` +
+		`resource/ecs/service/jobs/worker:policyName/s-backlog$`
 	if !regexp.MustCompile(form).MatchString(*first.PolicyARN) {
 		t.Errorf("ARN of the policy: %s", *first.PolicyARN)
 	}
@@ -141,29 +162,42 @@ func TestPoliciesArePutShownAndDeleted(t *testing.T) {
 		t.Errorf("put again: %+v, %v", again, err)
 	}
 	other := backlogPolicy("s-other", 3)
-	other.TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[0].MetricStat.Stat = aws.String("Maximum")
+	metrics := other.TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics
+	metrics[0].MetricStat.Stat = aws.String("Maximum")
 	if _, err := w.PutScalingPolicy(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	out, err := w.DescribeScalingPolicies(t.Context(), &aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs", PolicyNames: []string{"s-backlog"}})
+	out, err := w.DescribeScalingPolicies(
+		t.Context(),
+		&aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs", PolicyNames: []string{"s-backlog"}},
+	)
 	if err != nil || len(out.ScalingPolicies) != 1 {
 		t.Fatalf("%d policies, %v", len(out.ScalingPolicies), err)
 	}
 	p := out.ScalingPolicies[0]
-	if c := p.TargetTrackingScalingPolicyConfiguration; *c.TargetValue != 12.5 || len(c.CustomizedMetricSpecification.Metrics) != 3 || c.DisableScaleIn != nil {
+	if c := p.TargetTrackingScalingPolicyConfiguration; *c.TargetValue != 12.5 ||
+		len(c.CustomizedMetricSpecification.Metrics) != 3 ||
+		c.DisableScaleIn != nil {
 		t.Errorf("policy is shown as %+v", c)
 	}
 	if len(p.Alarms) != 2 {
 		t.Errorf("policy has %d alarms", len(p.Alarms))
 	}
-	_, err = w.DeleteScalingPolicy(t.Context(), &aas.DeleteScalingPolicyInput{PolicyName: aws.String("s-backlog"), ServiceNamespace: "ecs",
-		ResourceId: aws.String(resource), ScalableDimension: dimension})
+	_, err = w.DeleteScalingPolicy(
+		t.Context(),
+		&aas.DeleteScalingPolicyInput{PolicyName: aws.String("s-backlog"), ServiceNamespace: "ecs",
+			ResourceId: aws.String(resource), ScalableDimension: dimension},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	alarms, err := w.metrics.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{})
 	if err != nil || len(alarms.MetricAlarms) != 2 {
-		t.Errorf("after one of two policies was deleted, %d alarms are left, want 2; %v", len(alarms.MetricAlarms), err)
+		t.Errorf(
+			"after one of two policies was deleted, %d alarms are left, want 2; %v",
+			len(alarms.MetricAlarms),
+			err,
+		)
 	}
 }
 
@@ -173,18 +207,31 @@ func TestPoliciesOfOtherServicesHaveAlarms(t *testing.T) {
 		resource, dimension, metric string
 		alarms                      int
 	}{
-		"dynamodb":  {"table/orders", "dynamodb:table:ReadCapacityUnits", "DynamoDBReadCapacityUtilization", 4},
-		"sagemaker": {"endpoint/e/variant/v", "sagemaker:variant:DesiredInstanceCount", "SageMakerVariantInvocationsPerInstance", 2},
+		"dynamodb": {"table/orders", "dynamodb:table:ReadCapacityUnits", "DynamoDBReadCapacityUtilization", 4},
+		"sagemaker": {"endpoint/e/variant/v", "sagemaker:variant:DesiredInstanceCount",
+			"SageMakerVariantInvocationsPerInstance", 2},
 	} {
-		_, err := w.RegisterScalableTarget(t.Context(), &aas.RegisterScalableTargetInput{ServiceNamespace: types.ServiceNamespace(ns),
-			ResourceId: &want.resource, ScalableDimension: types.ScalableDimension(want.dimension), MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(8)})
+		_, err := w.RegisterScalableTarget(
+			t.Context(),
+			&aas.RegisterScalableTargetInput{ServiceNamespace: types.ServiceNamespace(ns),
+				ResourceId: &want.resource, ScalableDimension: types.ScalableDimension(want.dimension),
+				MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(8)},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := w.PutScalingPolicy(t.Context(), &aas.PutScalingPolicyInput{PolicyName: aws.String("p"), ServiceNamespace: types.ServiceNamespace(ns),
-			ResourceId: &want.resource, ScalableDimension: types.ScalableDimension(want.dimension), PolicyType: "TargetTrackingScaling",
-			TargetTrackingScalingPolicyConfiguration: &types.TargetTrackingScalingPolicyConfiguration{TargetValue: aws.Float64(70),
-				PredefinedMetricSpecification: &types.PredefinedMetricSpecification{PredefinedMetricType: types.MetricType(want.metric)}}})
+		out, err := w.PutScalingPolicy(
+			t.Context(),
+			&aas.PutScalingPolicyInput{PolicyName: aws.String("p"), ServiceNamespace: types.ServiceNamespace(ns),
+				ResourceId: &want.resource, ScalableDimension: types.ScalableDimension(want.dimension),
+				PolicyType: "TargetTrackingScaling",
+				TargetTrackingScalingPolicyConfiguration: &types.TargetTrackingScalingPolicyConfiguration{
+					TargetValue: aws.Float64(70),
+					PredefinedMetricSpecification: &types.PredefinedMetricSpecification{
+						PredefinedMetricType: types.MetricType(want.metric),
+					},
+				}},
+		)
 		if err != nil || len(out.Alarms) != want.alarms {
 			t.Errorf("%s: %d alarms, want %d; %v", ns, len(out.Alarms), want.alarms, err)
 		}
@@ -193,18 +240,25 @@ func TestPoliciesOfOtherServicesHaveAlarms(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	w := setup(t, nil)
-	out, err := w.RegisterScalableTarget(t.Context(), &aas.RegisterScalableTargetInput{ServiceNamespace: "ecs", ResourceId: aws.String(resource),
-		ScalableDimension: dimension, MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(2), Tags: map[string]string{"team": "a", "stack": "s"}})
+	out, err := w.RegisterScalableTarget(
+		t.Context(),
+		&aas.RegisterScalableTargetInput{ServiceNamespace: "ecs", ResourceId: aws.String(resource),
+			ScalableDimension: dimension, MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(2),
+			Tags: map[string]string{"team": "a", "stack": "s"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.TagResource(t.Context(), &aas.TagResourceInput{ResourceARN: out.ScalableTargetARN, Tags: map[string]string{"team": "b", "cost": ""}}); err != nil {
+	arn := out.ScalableTargetARN
+	tags := map[string]string{"team": "b", "cost": ""}
+	if _, err := w.TagResource(t.Context(), &aas.TagResourceInput{ResourceARN: arn, Tags: tags}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.UntagResource(t.Context(), &aas.UntagResourceInput{ResourceARN: out.ScalableTargetARN, TagKeys: []string{"stack"}}); err != nil {
+	untag := &aas.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"stack"}}
+	if _, err := w.UntagResource(t.Context(), untag); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.ListTagsForResource(t.Context(), &aas.ListTagsForResourceInput{ResourceARN: out.ScalableTargetARN})
+	got, err := w.ListTagsForResource(t.Context(), &aas.ListTagsForResourceInput{ResourceARN: arn})
 	if err != nil || len(got.Tags) != 2 || got.Tags["team"] != "b" {
 		t.Errorf("tags are %v, error %v", got, err)
 	}
@@ -212,16 +266,23 @@ func TestTags(t *testing.T) {
 	for i := range 50 {
 		many[fmt.Sprint("k", i)] = "v"
 	}
-	_, err = w.TagResource(t.Context(), &aas.TagResourceInput{ResourceARN: out.ScalableTargetARN, Tags: many})
+	_, err = w.TagResource(t.Context(), &aas.TagResourceInput{ResourceARN: arn, Tags: many})
 	if code, _ := faultOf(err); code != "TooManyTagsException" {
 		t.Errorf("52 tags: %v", err)
 	}
-	_, err = w.ListTagsForResource(t.Context(), &aas.ListTagsForResourceInput{ResourceARN: aws.String(*out.ScalableTargetARN + "x")})
+	_, err = w.ListTagsForResource(
+		t.Context(),
+		&aas.ListTagsForResourceInput{ResourceARN: aws.String(*arn + "x")},
+	)
 	if code, _ := faultOf(err); code != "ResourceNotFoundException" {
 		t.Errorf("tags of an unknown target: %v", err)
 	}
-	_, err = w.ListTagsForResource(t.Context(), &aas.ListTagsForResourceInput{ResourceARN: aws.String("arn:aws:s3:::bucket")})
-	if code, message := faultOf(err); code != "ValidationException" || !strings.Contains(message, "regular expression pattern") {
+	_, err = w.ListTagsForResource(
+		t.Context(),
+		&aas.ListTagsForResourceInput{ResourceARN: aws.String("arn:aws:s3:::bucket")},
+	)
+	if code, message := faultOf(err); code != "ValidationException" ||
+		!strings.Contains(message, "regular expression pattern") {
 		t.Errorf("tags of a bucket: %v", err)
 	}
 }
@@ -259,9 +320,9 @@ func TestPermissionsAreAskedFor(t *testing.T) {
 		t.Errorf("without cloudwatch:PutMetricAlarm: %v", err)
 	}
 	for _, want := range []string{
-		"application-autoscaling:RegisterScalableTarget arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/*",
+		"application-autoscaling:RegisterScalableTarget " + w.server.targetARN("*"),
 		"application-autoscaling:PutScalingPolicy " + arn,
-		"cloudwatch:PutMetricAlarm arn:aws:cloudwatch:us-east-1:000000000000:alarm:TargetTracking-service/jobs/worker-*",
+		"cloudwatch:PutMetricAlarm " + w.server.alarmARN("TargetTracking-service/jobs/worker-*"),
 	} {
 		if !strings.Contains(strings.Join(asked, "\n")+"\n", want+"\n") {
 			t.Errorf("%q was not asked for; asked were\n%s", want, strings.Join(asked, "\n"))

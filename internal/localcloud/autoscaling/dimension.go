@@ -15,7 +15,12 @@ import (
 type key struct{ namespace, resource, dimension string }
 
 func (k key) String() string {
-	return fmt.Sprintf("service namespace: %s, resource ID: %s, scalable dimension: %s", k.namespace, k.resource, k.dimension)
+	return fmt.Sprintf(
+		"service namespace: %s, resource ID: %s, scalable dimension: %s",
+		k.namespace,
+		k.resource,
+		k.dimension,
+	)
 }
 
 const (
@@ -32,28 +37,32 @@ func (k key) service() (cluster, service string, ok bool) {
 	return parts[1], parts[2], true
 }
 
-// resourceForms are the forms of resource IDs for each kind of resource, as the API reference describes them. The kind is
-// the middle part of the scalable dimension.
+// resourceForms are the forms of resource IDs for each kind of resource, as the API reference describes them. The
+// kind is the middle part of the scalable dimension.
 var resourceForms = map[string]*regexp.Regexp{
-	"ecs:service":                             regexp.MustCompile(`^service/[^/]+/[^/]+$`),
-	"ec2:spot-fleet-request":                  regexp.MustCompile(`^spot-fleet-request/.+$`),
-	"elasticmapreduce:instancegroup":          regexp.MustCompile(`^instancegroup/[^/]+/[^/]+$`),
-	"appstream:fleet":                         regexp.MustCompile(`^fleet/.+$`),
-	"dynamodb:table":                          regexp.MustCompile(`^table/[^/]+$`),
-	"dynamodb:index":                          regexp.MustCompile(`^table/[^/]+/index/[^/]+$`),
-	"rds:cluster":                             regexp.MustCompile(`^cluster:.+$`),
-	"sagemaker:variant":                       regexp.MustCompile(`^endpoint/[^/]+/variant/[^/]+$`),
-	"sagemaker:inference-component":           regexp.MustCompile(`^inference-component/.+$`),
-	"custom-resource:ResourceType":            regexp.MustCompile(`^.+$`),
-	"comprehend:document-classifier-endpoint": regexp.MustCompile(`^arn:[^:]+:comprehend:.*:document-classifier-endpoint/.+$`),
-	"comprehend:entity-recognizer-endpoint":   regexp.MustCompile(`^arn:[^:]+:comprehend:.*:entity-recognizer-endpoint/.+$`),
-	"lambda:function":                         regexp.MustCompile(`^function:[^:]+:[^:]+$`),
-	"cassandra:table":                         regexp.MustCompile(`^keyspace/[^/]+/table/[^/]+$`),
-	"kafka:broker-storage":                    regexp.MustCompile(`^arn:[^:]+:kafka:.+$`),
-	"elasticache:cache-cluster":               regexp.MustCompile(`^cache-cluster/.+$`),
-	"elasticache:replication-group":           regexp.MustCompile(`^replication-group/.+$`),
-	"neptune:cluster":                         regexp.MustCompile(`^cluster:.+$`),
-	"workspaces:workspacespool":               regexp.MustCompile(`^workspacespool/.+$`),
+	"ecs:service":                    regexp.MustCompile(`^service/[^/]+/[^/]+$`),
+	"ec2:spot-fleet-request":         regexp.MustCompile(`^spot-fleet-request/.+$`),
+	"elasticmapreduce:instancegroup": regexp.MustCompile(`^instancegroup/[^/]+/[^/]+$`),
+	"appstream:fleet":                regexp.MustCompile(`^fleet/.+$`),
+	"dynamodb:table":                 regexp.MustCompile(`^table/[^/]+$`),
+	"dynamodb:index":                 regexp.MustCompile(`^table/[^/]+/index/[^/]+$`),
+	"rds:cluster":                    regexp.MustCompile(`^cluster:.+$`),
+	"sagemaker:variant":              regexp.MustCompile(`^endpoint/[^/]+/variant/[^/]+$`),
+	"sagemaker:inference-component":  regexp.MustCompile(`^inference-component/.+$`),
+	"custom-resource:ResourceType":   regexp.MustCompile(`^.+$`),
+	"comprehend:document-classifier-endpoint": regexp.MustCompile(
+		`^arn:[^:]+:comprehend:.*:document-classifier-endpoint/.+$`,
+	),
+	"comprehend:entity-recognizer-endpoint": regexp.MustCompile(
+		`^arn:[^:]+:comprehend:.*:entity-recognizer-endpoint/.+$`,
+	),
+	"lambda:function":               regexp.MustCompile(`^function:[^:]+:[^:]+$`),
+	"cassandra:table":               regexp.MustCompile(`^keyspace/[^/]+/table/[^/]+$`),
+	"kafka:broker-storage":          regexp.MustCompile(`^arn:[^:]+:kafka:.+$`),
+	"elasticache:cache-cluster":     regexp.MustCompile(`^cache-cluster/.+$`),
+	"elasticache:replication-group": regexp.MustCompile(`^replication-group/.+$`),
+	"neptune:cluster":               regexp.MustCompile(`^cluster:.+$`),
+	"workspaces:workspacespool":     regexp.MustCompile(`^workspacespool/.+$`),
 }
 
 // matches checks that namespace, dimension and resource ID belong together.

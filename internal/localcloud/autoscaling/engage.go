@@ -48,7 +48,8 @@ func (s *Server) engageStep(t *target, p *policy) error {
 	steps := make([]tracking.Step, len(p.step.StepAdjustments))
 	for i, a := range p.step.StepAdjustments {
 		steps[i] = tracking.Step{
-			Lower: a.MetricIntervalLowerBound, Upper: a.MetricIntervalUpperBound, Adjustment: int(*a.ScalingAdjustment),
+			Lower: a.MetricIntervalLowerBound, Upper: a.MetricIntervalUpperBound,
+			Adjustment: int(*a.ScalingAdjustment),
 		}
 	}
 	alarms := s.Monitor.AlarmsNaming(p.arn)
@@ -76,7 +77,10 @@ func seconds(n *int32) *time.Duration {
 }
 
 // trackedMetrics is the metric math request behind a policy.
-func trackedMetrics(resource string, c *types.TargetTrackingScalingPolicyConfiguration) ([]tracking.MetricQuery, error) {
+func trackedMetrics(
+	resource string,
+	c *types.TargetTrackingScalingPolicyConfiguration,
+) ([]tracking.MetricQuery, error) {
 	if p := c.PredefinedMetricSpecification; p != nil {
 		return tracking.PredefinedMetric(string(p.PredefinedMetricType), resource)
 	}
@@ -87,7 +91,8 @@ func trackedMetrics(resource string, c *types.TargetTrackingScalingPolicyConfigu
 			dimensions[i] = tracking.Dimension{Name: *d.Name, Value: *d.Value}
 		}
 		return tracking.SingleMetric(tracking.Metric{
-			Namespace: *m.Namespace, Name: *m.MetricName, Dimensions: dimensions, Stat: string(m.Statistic), Unit: aws.ToString(m.Unit),
+			Namespace: *m.Namespace, Name: *m.MetricName, Dimensions: dimensions, Stat: string(m.Statistic),
+			Unit: aws.ToString(m.Unit),
 		}), nil
 	}
 	queries := make([]tracking.MetricQuery, len(m.Metrics))
@@ -104,10 +109,17 @@ func trackedQuery(q types.TargetTrackingMetricDataQuery) tracking.MetricQuery {
 		return out
 	}
 	m := q.MetricStat
-	out.Metric = &tracking.Metric{Namespace: aws.ToString(m.Metric.Namespace), Name: aws.ToString(m.Metric.MetricName),
-		Stat: aws.ToString(m.Stat), Unit: aws.ToString(m.Unit)}
+	out.Metric = &tracking.Metric{
+		Namespace: aws.ToString(m.Metric.Namespace),
+		Name:      aws.ToString(m.Metric.MetricName),
+		Stat:      aws.ToString(m.Stat),
+		Unit:      aws.ToString(m.Unit),
+	}
 	for _, d := range m.Metric.Dimensions {
-		out.Metric.Dimensions = append(out.Metric.Dimensions, tracking.Dimension{Name: aws.ToString(d.Name), Value: aws.ToString(d.Value)})
+		out.Metric.Dimensions = append(
+			out.Metric.Dimensions,
+			tracking.Dimension{Name: aws.ToString(d.Name), Value: aws.ToString(d.Value)},
+		)
 	}
 	return out
 }
@@ -119,7 +131,10 @@ func (s *Server) capacity(ctx context.Context, k key) (tracking.Capacity, error)
 		return tracking.Capacity{}, nil
 	}
 	missing := validation("ECS service doesn't exist: %s", k.resource)
-	out, err := s.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}})
+	out, err := s.ECS.DescribeServices(
+		ctx,
+		&ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}},
+	)
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &api) && strings.Contains(api.ErrorCode(), "NotFound"):
@@ -130,7 +145,11 @@ func (s *Server) capacity(ctx context.Context, k key) (tracking.Capacity, error)
 		return tracking.Capacity{}, missing
 	}
 	one := out.Services[0]
-	c := tracking.Capacity{Desired: int(one.DesiredCount), Running: int(one.RunningCount), Pending: int(one.PendingCount)}
+	c := tracking.Capacity{
+		Desired: int(one.DesiredCount),
+		Running: int(one.RunningCount),
+		Pending: int(one.PendingCount),
+	}
 	for _, d := range one.Deployments {
 		c.Deploying = c.Deploying || len(one.Deployments) > 1 || d.RolloutState == "IN_PROGRESS"
 	}

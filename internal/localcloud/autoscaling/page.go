@@ -6,8 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// page cuts one page out of a list. The token is the index of the last item that was answered. AWS takes at most `most`
-// items a page, which is also the default.
+// page cuts one page out of a list. The token is the index of the last item that was answered. AWS takes at most
+// `most` items a page, which is also the default.
 func page[T any](list []T, maxResults *int32, token *string, most int) ([]T, *string, error) {
 	size := most
 	if n := int(aws.ToInt32(maxResults)); maxResults != nil && n > 0 {

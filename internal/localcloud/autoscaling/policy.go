@@ -36,7 +36,10 @@ type policy struct {
 
 var policyNamePattern = regexp.MustCompile(`^[\pL\pM\pN\pP\pS\pZ]+$`)
 
-func (s *Server) putScalingPolicy(ctx context.Context, in *aas.PutScalingPolicyInput) (*aas.PutScalingPolicyOutput, error) {
+func (s *Server) putScalingPolicy(
+	ctx context.Context,
+	in *aas.PutScalingPolicyInput,
+) (*aas.PutScalingPolicyOutput, error) {
 	k, err := checkPutPolicy(in)
 	if err != nil {
 		return nil, err
@@ -94,7 +97,12 @@ func (s *Server) newPolicy(t *target, old *policy, in *aas.PutScalingPolicyInput
 			p.kind = old.kind
 		}
 		if p.kind != old.kind {
-			return nil, validation("The policy type of the scaling policy %s cannot be changed from %s to %s.", p.name, old.kind, p.kind)
+			return nil, validation(
+				"The policy type of the scaling policy %s cannot be changed from %s to %s.",
+				p.name,
+				old.kind,
+				p.kind,
+			)
 		}
 		if p.step == nil && p.tracking == nil {
 			p.step, p.tracking = old.step, old.tracking
@@ -108,29 +116,38 @@ func (s *Server) newPolicy(t *target, old *policy, in *aas.PutScalingPolicyInput
 	return p, s.checkPolicy(t, p)
 }
 
+// trackingOnly are the services that have no step scaling.
+var trackingOnly = []string{"dynamodb", "comprehend", "lambda", "cassandra", "kafka", "elasticache", "neptune"}
+
 func (s *Server) checkPolicy(t *target, p *policy) error {
 	switch p.kind {
 	case types.PolicyTypeStepScaling:
 		switch {
 		case p.tracking != nil:
-			return validation("Scaling policy type StepScaling cannot have a TargetTrackingScalingPolicyConfiguration.")
+			return validation(
+				"Scaling policy type StepScaling cannot have a TargetTrackingScalingPolicyConfiguration.",
+			)
 		case p.step == nil:
 			return validation("Scaling policy type StepScaling requires a StepScalingPolicyConfiguration.")
-		case t.namespace == "dynamodb" || t.namespace == "comprehend" || t.namespace == "lambda" ||
-			t.namespace == "cassandra" || t.namespace == "kafka" || t.namespace == "elasticache" || t.namespace == "neptune":
+		case slices.Contains(trackingOnly, t.namespace):
 			return validation("StepScaling is not supported for the service namespace %s.", t.namespace)
 		}
 		return checkStep(p.step)
 	case types.PolicyTypeTargetTrackingScaling:
 		switch {
 		case p.step != nil:
-			return validation("Scaling policy type TargetTrackingScaling cannot have a StepScalingPolicyConfiguration.")
+			return validation(
+				"Scaling policy type TargetTrackingScaling cannot have a StepScalingPolicyConfiguration.",
+			)
 		case p.tracking == nil:
-			return validation("Scaling policy type TargetTrackingScaling requires a TargetTrackingScalingPolicyConfiguration.")
+			return validation(
+				"Scaling policy type TargetTrackingScaling requires a TargetTrackingScalingPolicyConfiguration.",
+			)
 		}
 		return checkTracking(t, p)
+	default: // PredictiveScaling
+		return validation("Scaling policy type %s is not served by the local engine.", p.kind)
 	}
-	return validation("Scaling policy type %s is not served by the local engine.", p.kind)
 }
 
 // install gives a checked policy to the autoscaler and puts it in the place of the old one.
@@ -165,7 +182,10 @@ func (t *target) policy(name string) *policy {
 	return nil
 }
 
-func (s *Server) describeScalingPolicies(ctx context.Context, in *aas.DescribeScalingPoliciesInput) (*aas.DescribeScalingPoliciesOutput, error) {
+func (s *Server) describeScalingPolicies(
+	ctx context.Context,
+	in *aas.DescribeScalingPoliciesInput,
+) (*aas.DescribeScalingPoliciesOutput, error) {
 	var v wire.Violations
 	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.checkPresent(&v)
 	if in.ServiceNamespace == "" {
@@ -222,7 +242,10 @@ func (s *Server) shownPolicy(t *target, p *policy) types.ScalingPolicy {
 	}
 }
 
-func (s *Server) deleteScalingPolicy(ctx context.Context, in *aas.DeleteScalingPolicyInput) (*aas.DeleteScalingPolicyOutput, error) {
+func (s *Server) deleteScalingPolicy(
+	ctx context.Context,
+	in *aas.DeleteScalingPolicyInput,
+) (*aas.DeleteScalingPolicyOutput, error) {
 	var v wire.Violations
 	if wire.Required(&v, "policyName", in.PolicyName) {
 		checkID(&v, "policyName", in.PolicyName)
@@ -259,8 +282,8 @@ func (s *Server) deleteScalingPolicy(ctx context.Context, in *aas.DeleteScalingP
 	return &aas.DeleteScalingPolicyOutput{}, nil
 }
 
-// authorizePolicy asks for what AWS asks of whoever writes a policy: the action itself and, for services of ECS, what the
-// policy will do in the caller's name (Amazon ECS: IAM permissions required for service auto scaling).
+// authorizePolicy asks for what AWS asks of whoever writes a policy: the action itself and, for services of ECS, what
+// the policy will do in the caller's name (Amazon ECS: IAM permissions required for service auto scaling).
 func (s *Server) authorizePolicy(ctx context.Context, action string, k key) error {
 	if err := s.authorizeTarget(ctx, action, k); err != nil {
 		return err

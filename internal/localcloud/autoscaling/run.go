@@ -105,7 +105,8 @@ func (s *Server) carryOut(ctx context.Context, t *target, d tracking.Decision) {
 	}
 	for _, a := range d.Activities {
 		if failure != nil && a.NotScaled == nil {
-			a.Status, a.StatusMessage, a.End = tracking.Failed, "Failed to set desired count: "+failure.Error(), time.Now()
+			a.Status, a.End = tracking.Failed, time.Now()
+			a.StatusMessage = "Failed to set desired count: " + failure.Error()
 		}
 		s.remember(ctx, t, a)
 	}

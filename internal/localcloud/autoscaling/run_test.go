@@ -30,9 +30,15 @@ func (w *world) publish(ctx context.Context, load func(since time.Duration) floa
 			put := func(namespace, name string, value float64, dimensions ...string) {
 				d := cwtypes.MetricDatum{MetricName: &name, Value: &value, Timestamp: aws.Time(now.Add(-time.Minute))}
 				for i := 0; i < len(dimensions); i += 2 {
-					d.Dimensions = append(d.Dimensions, cwtypes.Dimension{Name: &dimensions[i], Value: &dimensions[i+1]})
+					d.Dimensions = append(
+						d.Dimensions,
+						cwtypes.Dimension{Name: &dimensions[i], Value: &dimensions[i+1]},
+					)
 				}
-				_, _ = w.metrics.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []cwtypes.MetricDatum{d}})
+				_, _ = w.metrics.PutMetricData(
+					ctx,
+					&cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []cwtypes.MetricDatum{d}},
+				)
 			}
 			w.ecs.mu.Lock()
 			running := w.ecs.desired["jobs/worker"]
@@ -70,7 +76,10 @@ func TestTheAutoscalerFollowsTheLoad(t *testing.T) {
 		})
 		time.Sleep(15 * time.Minute)
 		if got := w.ecs.counts(); !slices.Equal(got, []int{6}) {
-			t.Fatalf("10 minutes after the load rose to 60 messages at a target of 10 a task, counts set were %v, want [6]", got)
+			t.Fatalf(
+				"10 minutes after the load rose to 60 messages at a target of 10 a task, counts set were %v, want [6]",
+				got,
+			)
 		}
 		w.checkAlarms(t, policy.Alarms)
 		w.checkActivity(t)
@@ -87,16 +96,23 @@ func (w *world) checkAlarms(t *testing.T, alarms []types.Alarm) {
 		t.Fatalf("the policy has %d alarms, want 2", len(alarms))
 	}
 	for i, kind := range []string{"AlarmHigh", "AlarmLow"} {
-		if prefix := "TargetTracking-" + resource + "-" + kind + "-"; !strings.HasPrefix(*alarms[i].AlarmName, prefix) {
+		if prefix := "TargetTracking-" + resource + "-" + kind + "-"; !strings.HasPrefix(
+			*alarms[i].AlarmName,
+			prefix,
+		) {
 			t.Errorf("alarm %s does not begin with %s", *alarms[i].AlarmName, prefix)
 		}
 	}
-	out, err := w.metrics.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{*alarms[0].AlarmName, *alarms[1].AlarmName}})
+	out, err := w.metrics.DescribeAlarms(
+		t.Context(),
+		&cloudwatch.DescribeAlarmsInput{AlarmNames: []string{*alarms[0].AlarmName, *alarms[1].AlarmName}},
+	)
 	if err != nil || len(out.MetricAlarms) != 2 {
 		t.Fatalf("DescribeAlarms: %d alarms, error %v", len(out.MetricAlarms), err)
 	}
 	high := out.MetricAlarms[0]
-	if *high.AlarmArn != *alarms[0].AlarmARN || *high.Threshold != 10 || len(high.Metrics) != 3 || *high.EvaluationPeriods != 3 {
+	if *high.AlarmArn != *alarms[0].AlarmARN || *high.Threshold != 10 || len(high.Metrics) != 3 ||
+		*high.EvaluationPeriods != 3 {
 		t.Errorf("AlarmHigh is shown as %+v", high)
 	}
 	if low := out.MetricAlarms[1]; *low.Threshold != 9 || *low.EvaluationPeriods != 15 {
@@ -112,12 +128,16 @@ func (w *world) checkAlarms(t *testing.T, alarms []types.Alarm) {
 
 func (w *world) checkActivity(t *testing.T) {
 	t.Helper()
-	out, err := w.DescribeScalingActivities(t.Context(), &aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs", ResourceId: aws.String(resource)})
+	out, err := w.DescribeScalingActivities(
+		t.Context(),
+		&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs", ResourceId: aws.String(resource)},
+	)
 	if err != nil || len(out.ScalingActivities) != 1 {
 		t.Fatalf("DescribeScalingActivities: %d activities, error %v", len(out.ScalingActivities), err)
 	}
 	a := out.ScalingActivities[0]
-	if a.StatusCode != types.ScalingActivityStatusCodeSuccessful || !strings.Contains(*a.Description, "6") || !strings.Contains(*a.Cause, "s-backlog") {
+	if a.StatusCode != types.ScalingActivityStatusCodeSuccessful || !strings.Contains(*a.Description, "6") ||
+		!strings.Contains(*a.Cause, "s-backlog") {
 		t.Errorf("activity: %s, %q because %q", a.StatusCode, *a.Description, *a.Cause)
 	}
 }
@@ -131,7 +151,10 @@ func TestMovedBoundsActAtOnce(t *testing.T) {
 		if got := w.ecs.counts(); !slices.Equal(got, []int{4, 2}) {
 			t.Errorf("counts set were %v, want [4 2] without any time passing", got)
 		}
-		out, err := w.DescribeScalingActivities(t.Context(), &aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"})
+		out, err := w.DescribeScalingActivities(
+			t.Context(),
+			&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"},
+		)
 		if err != nil || len(out.ScalingActivities) != 2 {
 			t.Errorf("%d activities, want one for each move, error %v", len(out.ScalingActivities), err)
 		}
@@ -143,7 +166,10 @@ func TestAFailedUpdateIsAFailedActivity(t *testing.T) {
 		w := setup(t, nil)
 		w.ecs.refuse = errors.New("the cluster is on fire")
 		w.register(t, 3, 10)
-		out, err := w.DescribeScalingActivities(t.Context(), &aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"})
+		out, err := w.DescribeScalingActivities(
+			t.Context(),
+			&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"},
+		)
 		if err != nil || len(out.ScalingActivities) != 1 {
 			t.Fatalf("%d activities, error %v", len(out.ScalingActivities), err)
 		}
@@ -188,17 +214,23 @@ func TestTheStepPolicyLeavesZero(t *testing.T) {
 			ScalableDimension: dimension, PolicyType: types.PolicyTypeStepScaling,
 			StepScalingPolicyConfiguration: &types.StepScalingPolicyConfiguration{
 				AdjustmentType: types.AdjustmentTypeChangeInCapacity, Cooldown: aws.Int32(60),
-				StepAdjustments: []types.StepAdjustment{{MetricIntervalLowerBound: aws.Float64(0), ScalingAdjustment: aws.Int32(1)}},
+				StepAdjustments: []types.StepAdjustment{
+					{MetricIntervalLowerBound: aws.Float64(0), ScalingAdjustment: aws.Int32(1)},
+				},
 			},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = w.metrics.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
-			AlarmName: aws.String("s-from-zero"), Namespace: aws.String("Test/SQS"), MetricName: aws.String("ApproximateNumberOfMessagesVisible"),
-			Dimensions: []cwtypes.Dimension{{Name: aws.String("QueueName"), Value: aws.String("jobs")}}, Statistic: "Average",
-			Period: aws.Int32(60), EvaluationPeriods: aws.Int32(2), Threshold: aws.Float64(0), ComparisonOperator: "GreaterThanThreshold",
-			AlarmActions: []string{*policy.PolicyARN},
+			AlarmName: aws.String("s-from-zero"), Namespace: aws.String("Test/SQS"),
+			MetricName: aws.String("ApproximateNumberOfMessagesVisible"),
+			Dimensions: []cwtypes.Dimension{
+				{Name: aws.String("QueueName"), Value: aws.String("jobs")},
+			}, Statistic: "Average",
+			Period: aws.Int32(60), EvaluationPeriods: aws.Int32(2), Threshold: aws.Float64(0),
+			ComparisonOperator: "GreaterThanThreshold",
+			AlarmActions:       []string{*policy.PolicyARN},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -208,8 +240,12 @@ func TestTheStepPolicyLeavesZero(t *testing.T) {
 		if got := w.ecs.counts(); len(got) == 0 || got[0] != 1 {
 			t.Errorf("8 minutes after the first message the counts set were %v", got)
 		}
-		shown, err := w.DescribeScalingPolicies(t.Context(), &aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs"})
-		if err != nil || len(shown.ScalingPolicies[0].Alarms) != 1 || *shown.ScalingPolicies[0].Alarms[0].AlarmName != "s-from-zero" {
+		shown, err := w.DescribeScalingPolicies(
+			t.Context(),
+			&aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs"},
+		)
+		if err != nil || len(shown.ScalingPolicies[0].Alarms) != 1 ||
+			*shown.ScalingPolicies[0].Alarms[0].AlarmName != "s-from-zero" {
 			t.Errorf("the policy is shown without the alarm that names it: %+v, %v", shown, err)
 		}
 	})

@@ -17,8 +17,8 @@ type schedule interface {
 
 var scheduleForm = regexp.MustCompile(`^(at|rate|cron)\((.*)\)$`)
 
-// parseSchedule reads at(yyyy-mm-ddThh:mm:ss), rate(n unit) and cron(minute hour day month weekday year). A rate counts
-// from the given moment.
+// parseSchedule reads at(yyyy-mm-ddThh:mm:ss), rate(n unit) and cron(minute hour day month weekday year). A rate
+// counts from the given moment.
 func parseSchedule(text string, zone *time.Location, from time.Time) (schedule, error) {
 	m := scheduleForm.FindStringSubmatch(text)
 	if m == nil {
@@ -49,11 +49,10 @@ type repeated struct {
 }
 
 func (r repeated) next(t time.Time) (time.Time, bool) {
-	n := max(0, t.Sub(r.from)/r.every+1)
 	if t.Before(r.from) {
-		n = 0
+		return r.from, true
 	}
-	return r.from.Add(n * r.every), true
+	return r.from.Add(t.Sub(r.from).Truncate(r.every) + r.every), true
 }
 
 func parseRate(text, body string, from time.Time) (schedule, error) {
@@ -62,7 +61,10 @@ func parseRate(text, body string, from time.Time) (schedule, error) {
 	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
 	every, known := units[strings.TrimSuffix(unit, "s")]
 	if err != nil || n < 1 || !known {
-		return nil, fmt.Errorf("schedule %q: the rate must be a positive number and one of minute(s), hour(s), day(s)", text)
+		return nil, fmt.Errorf(
+			"schedule %q: the rate must be a positive number and one of minute(s), hour(s), day(s)",
+			text,
+		)
 	}
 	return repeated{from, time.Duration(n) * every}, nil
 }
@@ -82,7 +84,11 @@ var (
 func parseCron(text, body string, zone *time.Location) (schedule, error) {
 	fields := strings.Fields(body)
 	if len(fields) != 6 {
-		return nil, fmt.Errorf("schedule %q: cron needs 6 fields (minute hour day month weekday year), not %d", text, len(fields))
+		return nil, fmt.Errorf(
+			"schedule %q: cron needs 6 fields (minute hour day month weekday year), not %d",
+			text,
+			len(fields),
+		)
 	}
 	c := cron{zone: zone}
 	for i, f := range []struct {

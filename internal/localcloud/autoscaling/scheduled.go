@@ -34,11 +34,16 @@ type scheduledAction struct {
 	due        time.Time // zero: never again
 }
 
-var scheduledNameForm = regexp.MustCompile(`^[^\x00-\x1f\x7f-\x{9f}:/| ]([^\x00-\x1f\x7f-\x{9f}:/|]*[^\x00-\x1f\x7f-\x{9f}:/| ])?$`)
+var scheduledNameForm = regexp.MustCompile(
+	`^[^\x00-\x1f\x7f-\x{9f}:/| ]([^\x00-\x1f\x7f-\x{9f}:/|]*[^\x00-\x1f\x7f-\x{9f}:/| ])?$`,
+)
 
 const scheduledNameWritten = `(?!((^[ ]+.*)|(.*([\u0000-\u001f]|[\u007f-\u009f]|[:/|])+.*)|(.*[ ]+$))).+`
 
-func (s *Server) putScheduledAction(ctx context.Context, in *aas.PutScheduledActionInput) (*aas.PutScheduledActionOutput, error) {
+func (s *Server) putScheduledAction(
+	ctx context.Context,
+	in *aas.PutScheduledActionInput,
+) (*aas.PutScheduledActionOutput, error) {
 	var v wire.Violations
 	if wire.Required(&v, "scheduledActionName", in.ScheduledActionName) {
 		v.Length("scheduledActionName", in.ScheduledActionName, 1, 256)
@@ -81,7 +86,11 @@ func (s *Server) putScheduledAction(ctx context.Context, in *aas.PutScheduledAct
 }
 
 // newScheduled merges a request with the action of that name. Start and end times that are not given are deleted.
-func (s *Server) newScheduled(t *target, old *scheduledAction, in *aas.PutScheduledActionInput) (*scheduledAction, error) {
+func (s *Server) newScheduled(
+	t *target,
+	old *scheduledAction,
+	in *aas.PutScheduledActionInput,
+) (*scheduledAction, error) {
 	now := time.Now()
 	a := &scheduledAction{name: *in.ScheduledActionName, created: now, start: in.StartTime, end: in.EndTime}
 	a.arn = fmt.Sprintf("arn:aws:autoscaling:%s:%s:scheduledAction:%s:resource/%s/%s:scheduledActionName/%s",
@@ -163,7 +172,15 @@ func (s *Server) runScheduled(ctx context.Context, now time.Time) {
 	slices.SortStableFunc(duties, func(x, y duty) int { return x.a.due.Compare(y.a.due) })
 	for _, d := range duties {
 		if err := s.runOne(ctx, d.t, d.a, now); err != nil && ctx.Err() == nil {
-			s.Log.Warn("scheduled action was not carried out", "target", d.t.resource, "action", d.a.name, "error", err)
+			s.Log.Warn(
+				"scheduled action was not carried out",
+				"target",
+				d.t.resource,
+				"action",
+				d.a.name,
+				"error",
+				err,
+			)
 		}
 	}
 }
@@ -224,7 +241,10 @@ func pointer(n *int32) *int {
 	return &i
 }
 
-func (s *Server) describeScheduledActions(ctx context.Context, in *aas.DescribeScheduledActionsInput) (*aas.DescribeScheduledActionsOutput, error) {
+func (s *Server) describeScheduledActions(
+	ctx context.Context,
+	in *aas.DescribeScheduledActionsInput,
+) (*aas.DescribeScheduledActionsOutput, error) {
 	var v wire.Violations
 	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.checkPresent(&v)
 	if in.ServiceNamespace == "" {
@@ -271,7 +291,10 @@ func (a *scheduledAction) shown(t *target) types.ScheduledAction {
 	return out
 }
 
-func (s *Server) deleteScheduledAction(ctx context.Context, in *aas.DeleteScheduledActionInput) (*aas.DeleteScheduledActionOutput, error) {
+func (s *Server) deleteScheduledAction(
+	ctx context.Context,
+	in *aas.DeleteScheduledActionInput,
+) (*aas.DeleteScheduledActionOutput, error) {
 	var v wire.Violations
 	if wire.Required(&v, "scheduledActionName", in.ScheduledActionName) {
 		checkID(&v, "scheduledActionName", in.ScheduledActionName)
@@ -294,7 +317,10 @@ func (s *Server) deleteScheduledAction(ctx context.Context, in *aas.DeleteSchedu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(t.scheduled)
-	t.scheduled = slices.DeleteFunc(t.scheduled, func(a *scheduledAction) bool { return a.name == *in.ScheduledActionName })
+	t.scheduled = slices.DeleteFunc(
+		t.scheduled,
+		func(a *scheduledAction) bool { return a.name == *in.ScheduledActionName },
+	)
 	if len(t.scheduled) == before {
 		return nil, absent(k)
 	}

@@ -17,7 +17,11 @@ import (
 
 // services is what is called of the ECS API.
 type services interface {
-	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+	DescribeServices(
+		context.Context,
+		*ecs.DescribeServicesInput,
+		...func(*ecs.Options),
+	) (*ecs.DescribeServicesOutput, error)
 	UpdateService(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
 }
 
@@ -36,8 +40,8 @@ type Config struct {
 	Region  string // default "us-east-1"
 	// Period is the time between two decisions, and the length of a datapoint. Default 60 s, as on AWS.
 	Period time.Duration
-	// Assumptions about what AWS does not document. nil: the defaults, scaled from 60 s to Period. Its PublicationDelay
-	// is not used: the metrics in Monitor have theirs.
+	// Assumptions about what AWS does not document. nil: the defaults, scaled from 60 s to Period. Its
+	// PublicationDelay is not used: the metrics in Monitor have theirs.
 	Assumptions *tracking.Assumptions
 
 	ECS     services // required for targets of ECS; nil: services are assumed to exist, nothing is set
@@ -46,9 +50,9 @@ type Config struct {
 	Observed func(cluster, service string) (c tracking.Capacity, known bool)
 	// Event sends an event of the source aws.application-autoscaling to the default bus. nil: none are sent.
 	Event func(ctx context.Context, detailType string, resources []string, detail any) error
-	// Authorize decides whether the caller in ctx may do action ("application-autoscaling:PutScalingPolicy") on resource
-	// (an ARN or "*"). It returns nil, a *wire.Fault to answer (wire.AccessDenied), or an error of its own (status 500).
-	// nil: all may.
+	// Authorize decides whether the caller in ctx may do action ("application-autoscaling:PutScalingPolicy") on
+	// resource (an ARN or "*"). It returns nil, a *wire.Fault to answer (wire.AccessDenied), or an error of its own
+	// (status 500). nil: all may.
 	Authorize func(ctx context.Context, action, resource string, conditions map[string]string) error
 
 	Log *slog.Logger // nil: discard

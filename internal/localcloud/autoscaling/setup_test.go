@@ -78,7 +78,11 @@ type fakeECS struct {
 	refuse  error
 }
 
-func (f *fakeECS) DescribeServices(_ context.Context, in *ecs.DescribeServicesInput, _ ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error) {
+func (f *fakeECS) DescribeServices(
+	_ context.Context,
+	in *ecs.DescribeServicesInput,
+	_ ...func(*ecs.Options),
+) (*ecs.DescribeServicesOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	name := *in.Cluster + "/" + in.Services[0]
@@ -95,7 +99,11 @@ func (f *fakeECS) DescribeServices(_ context.Context, in *ecs.DescribeServicesIn
 	}}}, nil
 }
 
-func (f *fakeECS) UpdateService(_ context.Context, in *ecs.UpdateServiceInput, _ ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error) {
+func (f *fakeECS) UpdateService(
+	_ context.Context,
+	in *ecs.UpdateServiceInput,
+	_ ...func(*ecs.Options),
+) (*ecs.UpdateServiceOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse != nil {
@@ -129,7 +137,10 @@ func backlogPolicy(name string, target float64) *aas.PutScalingPolicyInput {
 	stat := func(namespace, metric string, dimensions ...string) *types.TargetTrackingMetricStat {
 		m := &types.TargetTrackingMetric{Namespace: &namespace, MetricName: &metric}
 		for i := 0; i < len(dimensions); i += 2 {
-			m.Dimensions = append(m.Dimensions, types.TargetTrackingMetricDimension{Name: &dimensions[i], Value: &dimensions[i+1]})
+			m.Dimensions = append(
+				m.Dimensions,
+				types.TargetTrackingMetricDimension{Name: &dimensions[i], Value: &dimensions[i+1]},
+			)
 		}
 		return &types.TargetTrackingMetricStat{Metric: m, Stat: aws.String("Average")}
 	}
@@ -138,13 +149,26 @@ func backlogPolicy(name string, target float64) *aas.PutScalingPolicyInput {
 		ScalableDimension: dimension, PolicyType: types.PolicyTypeTargetTrackingScaling,
 		TargetTrackingScalingPolicyConfiguration: &types.TargetTrackingScalingPolicyConfiguration{
 			TargetValue: &target,
-			CustomizedMetricSpecification: &types.CustomizedMetricSpecification{Metrics: []types.TargetTrackingMetricDataQuery{
-				{Id: aws.String("visible"), ReturnData: aws.Bool(false),
-					MetricStat: stat("Test/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "jobs")},
-				{Id: aws.String("tasks"), ReturnData: aws.Bool(false),
-					MetricStat: stat("Test/ECS", "RunningTaskCount", "ClusterName", "jobs", "ServiceName", "worker")},
-				{Id: aws.String("backlog"), Expression: aws.String("visible / IF(FILL(tasks, REPEAT) > 1, FILL(tasks, REPEAT), 1)"), ReturnData: aws.Bool(true)},
-			}},
+			CustomizedMetricSpecification: &types.CustomizedMetricSpecification{
+				Metrics: []types.TargetTrackingMetricDataQuery{
+					{Id: aws.String("visible"), ReturnData: aws.Bool(false),
+						MetricStat: stat("Test/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "jobs")},
+					{Id: aws.String("tasks"), ReturnData: aws.Bool(false),
+						MetricStat: stat(
+							"Test/ECS",
+							"RunningTaskCount",
+							"ClusterName",
+							"jobs",
+							"ServiceName",
+							"worker",
+						)},
+					{
+						Id:         aws.String("backlog"),
+						Expression: aws.String("visible / IF(FILL(tasks, REPEAT) > 1, FILL(tasks, REPEAT), 1)"),
+						ReturnData: aws.Bool(true),
+					},
+				},
+			},
 		},
 	}
 }

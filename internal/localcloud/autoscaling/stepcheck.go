@@ -21,8 +21,8 @@ func checkStepMembers(v *wire.Violations, c *types.StepScalingPolicyConfiguratio
 	}
 }
 
-// checkStep checks the meaning of a step policy: steps are adjacent intervals that do not overlap, with at most one open
-// end below and one above.
+// checkStep checks the meaning of a step policy: steps are adjacent intervals that do not overlap, with at most one
+// open end below and one above.
 func checkStep(c *types.StepScalingPolicyConfiguration) error {
 	switch {
 	case c.AdjustmentType == "":
@@ -35,8 +35,10 @@ func checkStep(c *types.StepScalingPolicyConfiguration) error {
 		return validation("Cooldown must not be negative: %d.", *c.Cooldown)
 	case c.MinAdjustmentMagnitude != nil && c.AdjustmentType != types.AdjustmentTypePercentChangeInCapacity &&
 		*c.MinAdjustmentMagnitude > 0:
-		return validation("MinAdjustmentMagnitude is only supported for the adjustment type PercentChangeInCapacity, not %s.",
-			c.AdjustmentType)
+		return validation(
+			"MinAdjustmentMagnitude is only supported for the adjustment type PercentChangeInCapacity, not %s.",
+			c.AdjustmentType,
+		)
 	}
 	return checkIntervals(c)
 }
@@ -55,10 +57,16 @@ func checkIntervals(c *types.StepScalingPolicyConfiguration) error {
 		switch {
 		case math.IsInf(one.low, -1) && math.IsInf(one.high, 1) && len(c.StepAdjustments) > 1,
 			a.MetricIntervalLowerBound == nil && a.MetricIntervalUpperBound == nil:
-			return validation("At least one of MetricIntervalLowerBound and MetricIntervalUpperBound must be specified" +
-				" for each step adjustment.")
+			return validation(
+				"At least one of MetricIntervalLowerBound and MetricIntervalUpperBound must be specified" +
+					" for each step adjustment.",
+			)
 		case one.low >= one.high:
-			return validation("MetricIntervalLowerBound (%v) must be less than MetricIntervalUpperBound (%v).", one.low, one.high)
+			return validation(
+				"MetricIntervalLowerBound (%v) must be less than MetricIntervalUpperBound (%v).",
+				one.low,
+				one.high,
+			)
 		case c.AdjustmentType == types.AdjustmentTypeExactCapacity && *a.ScalingAdjustment < 0:
 			return validation("ScalingAdjustment must not be negative for ExactCapacity: %d.", *a.ScalingAdjustment)
 		}

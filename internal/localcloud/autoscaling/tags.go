@@ -104,7 +104,10 @@ func (s *Server) untagResource(ctx context.Context, in *aas.UntagResourceInput) 
 	return &aas.UntagResourceOutput{}, nil
 }
 
-func (s *Server) listTagsForResource(ctx context.Context, in *aas.ListTagsForResourceInput) (*aas.ListTagsForResourceOutput, error) {
+func (s *Server) listTagsForResource(
+	ctx context.Context,
+	in *aas.ListTagsForResourceInput,
+) (*aas.ListTagsForResourceOutput, error) {
 	var v wire.Violations
 	checkARN(&v, in.ResourceARN)
 	if err := violated(&v); err != nil {

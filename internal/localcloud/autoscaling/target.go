@@ -77,7 +77,10 @@ func (s *Server) own(ctx context.Context, k key, absent func(key) *wire.Fault) (
 	return t, nil
 }
 
-func (s *Server) registerScalableTarget(ctx context.Context, in *aas.RegisterScalableTargetInput) (*aas.RegisterScalableTargetOutput, error) {
+func (s *Server) registerScalableTarget(
+	ctx context.Context,
+	in *aas.RegisterScalableTargetInput,
+) (*aas.RegisterScalableTargetOutput, error) {
 	var v wire.Violations
 	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.check(&v)
 	checkID(&v, "roleARN", in.RoleARN)
@@ -118,21 +121,27 @@ func (s *Server) registered(ctx context.Context, k key, in *aas.RegisterScalable
 			return nil, err
 		}
 		if !t.gone {
-			if err := checkBounds(cmpOr(in.MinCapacity, t.bounds.Min), cmpOr(in.MaxCapacity, t.bounds.Max)); err != nil {
+			least, most := cmpOr(in.MinCapacity, t.bounds.Min), cmpOr(in.MaxCapacity, t.bounds.Max)
+			if err := checkBounds(least, most); err != nil {
 				t.unlock()
 				return nil, err
 			}
 			if len(in.Tags) > 0 {
 				t.unlock()
-				return nil, validation("Tags can be given only when a scalable target is registered for the first time."+
-					" Use TagResource for the scalable target with %s.", k)
+				return nil, validation(
+					"Tags can be given only when a scalable target is registered for the first time."+
+						" Use TagResource for the scalable target with %s.",
+					k,
+				)
 			}
 			return t, nil
 		}
 		t.unlock()
 	}
 	if in.MinCapacity == nil || in.MaxCapacity == nil {
-		return nil, validation("Both minimum capacity and maximum capacity are required to register a new scalable target.")
+		return nil, validation(
+			"Both minimum capacity and maximum capacity are required to register a new scalable target.",
+		)
 	}
 	if err := checkBounds(int(*in.MinCapacity), int(*in.MaxCapacity)); err != nil {
 		return nil, err
@@ -153,7 +162,8 @@ func (s *Server) newTarget(k key, in *aas.RegisterScalableTargetInput) (*target,
 	}
 	if k.namespace == ecsNamespace && s.Monitor != nil {
 		engine, err := tracking.New(tracking.Config{
-			ResourceID: k.resource, Bounds: t.bounds, Assumptions: s.assumptions, Metrics: s.Monitor, NewID: wire.UUID,
+			ResourceID: k.resource, Bounds: t.bounds, Assumptions: s.assumptions, Metrics: s.Monitor,
+			NewID: wire.UUID,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("the autoscaler of %s: %w", k.resource, err)
@@ -168,7 +178,12 @@ func (s *Server) newTarget(k key, in *aas.RegisterScalableTargetInput) (*target,
 }
 
 // change applies what a registration asks for; the new bounds move the service at once.
-func (s *Server) change(ctx context.Context, t *target, in *aas.RegisterScalableTargetInput, c tracking.Capacity) error {
+func (s *Server) change(
+	ctx context.Context,
+	t *target,
+	in *aas.RegisterScalableTargetInput,
+	c tracking.Capacity,
+) error {
 	bounds := tracking.Bounds{Min: cmpOr(in.MinCapacity, t.bounds.Min), Max: cmpOr(in.MaxCapacity, t.bounds.Max)}
 	s.mu.Lock()
 	t.bounds = bounds
@@ -232,7 +247,10 @@ func cmpOr(given *int32, otherwise int) int {
 	return int(*given)
 }
 
-func (s *Server) describeScalableTargets(ctx context.Context, in *aas.DescribeScalableTargetsInput) (*aas.DescribeScalableTargetsOutput, error) {
+func (s *Server) describeScalableTargets(
+	ctx context.Context,
+	in *aas.DescribeScalableTargetsInput,
+) (*aas.DescribeScalableTargetsOutput, error) {
 	var v wire.Violations
 	k := members{in.ServiceNamespace, nil, in.ScalableDimension}.checkPresent(&v)
 	if in.ServiceNamespace == "" {
@@ -268,7 +286,10 @@ func (t *target) shown() types.ScalableTarget {
 	}
 }
 
-func (s *Server) deregisterScalableTarget(ctx context.Context, in *aas.DeregisterScalableTargetInput) (*aas.DeregisterScalableTargetOutput, error) {
+func (s *Server) deregisterScalableTarget(
+	ctx context.Context,
+	in *aas.DeregisterScalableTargetInput,
+) (*aas.DeregisterScalableTargetOutput, error) {
 	var v wire.Violations
 	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.check(&v)
 	if err := violated(&v); err != nil {

@@ -3,7 +3,6 @@ package autoscaling
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"reflect"
 	"strings"
 
@@ -62,24 +61,23 @@ func checkCustomizedMembers(v *wire.Violations, m *types.CustomizedMetricSpecifi
 // checkTracking checks the meaning of a target tracking policy.
 func checkTracking(t *target, p *policy) error {
 	c := p.tracking
-	switch target := *c.TargetValue; {
-	case !(target > 0) || math.IsInf(target, 1) || target < 8.515920e-109 || target > 1.174271e+108:
-		return validation("TargetValue must be between 8.515920e-109 and 1.174271e+108, not %v.", target)
-	case c.PredefinedMetricSpecification != nil && c.CustomizedMetricSpecification != nil:
-		return validation("Only one of PredefinedMetricSpecification and CustomizedMetricSpecification can be specified.")
-	case c.PredefinedMetricSpecification == nil && c.CustomizedMetricSpecification == nil:
-		return validation("One of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified.")
-	case aws.ToInt32(c.ScaleInCooldown) < 0:
-		return validation("ScaleInCooldown must not be negative: %d.", *c.ScaleInCooldown)
-	case aws.ToInt32(c.ScaleOutCooldown) < 0:
-		return validation("ScaleOutCooldown must not be negative: %d.", *c.ScaleOutCooldown)
+	if err := checkFigures(c); err != nil {
+		return err
 	}
-	if c.CustomizedMetricSpecification != nil {
-		if err := checkCustomized(c.CustomizedMetricSpecification); err != nil {
+	switch predefined, customized := c.PredefinedMetricSpecification, c.CustomizedMetricSpecification; {
+	case predefined != nil && customized != nil:
+		return validation("Only one of PredefinedMetricSpecification and CustomizedMetricSpecification" +
+			" can be specified.")
+	case predefined != nil:
+		if err := checkPredefined(t.key, predefined); err != nil {
 			return err
 		}
-	} else if err := checkPredefined(t.key, c.PredefinedMetricSpecification); err != nil {
-		return err
+	case customized != nil:
+		if err := checkCustomized(customized); err != nil {
+			return err
+		}
+	default:
+		return validation("One of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified.")
 	}
 	for _, other := range t.policies {
 		if other.name != p.name && other.tracking != nil && sameMetric(other.tracking, c) {
@@ -89,27 +87,49 @@ func checkTracking(t *target, p *policy) error {
 	return nil
 }
 
+// Range of a target value, by the API reference.
+const leastTarget, greatestTarget = 8.515920e-109, 1.174271e+108
+
+func checkFigures(c *types.TargetTrackingScalingPolicyConfiguration) error {
+	if value := *c.TargetValue; !(value >= leastTarget && value <= greatestTarget) { // also refuses NaN
+		return validation("TargetValue must be between %e and %e, not %v.", leastTarget, greatestTarget, value)
+	}
+	if n := aws.ToInt32(c.ScaleInCooldown); n < 0 {
+		return validation("ScaleInCooldown must not be negative: %d.", n)
+	}
+	if n := aws.ToInt32(c.ScaleOutCooldown); n < 0 {
+		return validation("ScaleOutCooldown must not be negative: %d.", n)
+	}
+	return nil
+}
+
 func sameMetric(a, b *types.TargetTrackingScalingPolicyConfiguration) bool {
-	return a.PredefinedMetricSpecification != nil && reflect.DeepEqual(a.PredefinedMetricSpecification, b.PredefinedMetricSpecification) ||
-		a.CustomizedMetricSpecification != nil && reflect.DeepEqual(a.CustomizedMetricSpecification, b.CustomizedMetricSpecification)
+	if a.PredefinedMetricSpecification != nil {
+		return reflect.DeepEqual(a.PredefinedMetricSpecification, b.PredefinedMetricSpecification)
+	}
+	return reflect.DeepEqual(a.CustomizedMetricSpecification, b.CustomizedMetricSpecification)
 }
 
 func checkCustomized(m *types.CustomizedMetricSpecification) error {
-	if len(m.Metrics) == 0 {
-		if aws.ToString(m.MetricName) == "" || aws.ToString(m.Namespace) == "" || m.Statistic == "" {
-			return validation("A CustomizedMetricSpecification must have MetricName, Namespace and Statistic, or Metrics.")
-		}
-		return nil
+	single := m.MetricName != nil || m.Namespace != nil || m.Statistic != "" || m.Unit != nil || len(m.Dimensions) > 0
+	switch {
+	case len(m.Metrics) > 0 && single:
+		return validation("A CustomizedMetricSpecification with Metrics cannot have MetricName, Namespace," +
+			" Dimensions, Statistic or Unit.")
+	case len(m.Metrics) > 0:
+		return checkMetricMath(m.Metrics)
+	case aws.ToString(m.MetricName) == "" || aws.ToString(m.Namespace) == "" || m.Statistic == "":
+		return validation("A CustomizedMetricSpecification must have MetricName, Namespace and Statistic, or Metrics.")
 	}
-	if m.MetricName != nil || m.Namespace != nil || m.Statistic != "" || m.Unit != nil || len(m.Dimensions) > 0 {
-		return validation("A CustomizedMetricSpecification with Metrics cannot have MetricName, Namespace, Dimensions," +
-			" Statistic or Unit.")
-	}
-	if size, err := json.Marshal(m.Metrics); err == nil && len(size) > maxMetricRequest {
-		return validation("The request of %d bytes exceeds the limit of %d bytes for Metrics.", len(size), maxMetricRequest)
+	return nil
+}
+
+func checkMetricMath(metrics []types.TargetTrackingMetricDataQuery) error {
+	if text, err := json.Marshal(metrics); err == nil && len(text) > maxMetricRequest {
+		return validation("Metrics of %d bytes exceed the limit of %d bytes.", len(text), maxMetricRequest)
 	}
 	seen, returning := map[string]bool{}, 0
-	for _, q := range m.Metrics {
+	for _, q := range metrics {
 		switch id := aws.ToString(q.Id); {
 		case seen[id]:
 			return validation("The Id %s is used more than once in Metrics.", id)
@@ -145,5 +165,9 @@ func checkPredefined(k key, p *types.PredefinedMetricSpecification) error {
 			return nil
 		}
 	}
-	return validation("The predefined metric type %s is not supported for the service namespace %s.", name, k.namespace)
+	return validation(
+		"The predefined metric type %s is not supported for the service namespace %s.",
+		name,
+		k.namespace,
+	)
 }

@@ -65,6 +65,7 @@ func actionsOf(a types.MetricAlarm) []string {
 		return a.AlarmActions
 	case types.StateValueOk:
 		return a.OKActions
+	case types.StateValueInsufficientData:
 	}
 	return a.InsufficientDataActions
 }
@@ -100,14 +101,24 @@ func eventMetrics(a types.MetricAlarm) []map[string]any {
 			d[aws.ToString(x.Name)] = aws.ToString(x.Value)
 		}
 		return map[string]any{
-			"metric": map[string]any{"namespace": aws.ToString(namespace), "name": aws.ToString(name), "dimensions": d},
+			"metric": map[string]any{
+				"namespace":  aws.ToString(namespace),
+				"name":       aws.ToString(name),
+				"dimensions": d,
+			},
 			"period": aws.ToInt32(period), "stat": stat,
 		}
 	}
 	if a.MetricName != nil {
 		return []map[string]any{{
 			"id": "m1", "returnData": true,
-			"metricStat": stat(a.Namespace, a.MetricName, a.Dimensions, a.Period, string(a.Statistic)+aws.ToString(a.ExtendedStatistic)),
+			"metricStat": stat(
+				a.Namespace,
+				a.MetricName,
+				a.Dimensions,
+				a.Period,
+				string(a.Statistic)+aws.ToString(a.ExtendedStatistic),
+			),
 		}}
 	}
 	var out []map[string]any
@@ -118,7 +129,13 @@ func eventMetrics(a types.MetricAlarm) []map[string]any {
 		}
 		if q.MetricStat != nil {
 			x := q.MetricStat
-			m["metricStat"] = stat(x.Metric.Namespace, x.Metric.MetricName, x.Metric.Dimensions, x.Period, aws.ToString(x.Stat))
+			m["metricStat"] = stat(
+				x.Metric.Namespace,
+				x.Metric.MetricName,
+				x.Metric.Dimensions,
+				x.Period,
+				aws.ToString(x.Stat),
+			)
 		}
 		out = append(out, m)
 	}

@@ -59,8 +59,8 @@ func (s *Server) DropAlarms(names ...string) {
 	}
 }
 
-// AlarmsNaming returns the alarms, other than the autoscaler's own, that name a resource (a scaling policy) as an action
-// of their ALARM state.
+// AlarmsNaming returns the alarms, other than the autoscaler's own, that name a resource (a scaling policy) as an
+// action of their ALARM state.
 func (s *Server) AlarmsNaming(resource string) []tracking.AlarmSpec {
 	s.mu.Lock()
 	defer s.mu.Unlock()

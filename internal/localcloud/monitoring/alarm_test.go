@@ -17,9 +17,11 @@ const topic = "arn:aws:sns:us-east-1:000000000000:notify"
 
 func simpleAlarm(name string) *cloudwatch.PutMetricAlarmInput {
 	return &cloudwatch.PutMetricAlarmInput{
-		AlarmName: &name, Namespace: aws.String("Test"), MetricName: aws.String("DeadLetters"), Dimensions: queueDimension,
-		Statistic: types.StatisticMaximum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(3), DatapointsToAlarm: aws.Int32(2),
-		Threshold: aws.Float64(0), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold,
+		AlarmName: &name, Namespace: aws.String("Test"), MetricName: aws.String("DeadLetters"),
+		Dimensions: queueDimension,
+		Statistic:  types.StatisticMaximum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(3),
+		DatapointsToAlarm: aws.Int32(2),
+		Threshold:         aws.Float64(0), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold,
 		TreatMissingData: aws.String("notBreaching"), AlarmActions: []string{topic}, OKActions: []string{topic},
 	}
 }
@@ -49,7 +51,8 @@ func TestAnAlarmFiresIsToldAndRecovers(t *testing.T) {
 		if _, err := w.PutMetricAlarm(t.Context(), simpleAlarm("dlq")); err != nil {
 			t.Fatal(err)
 		}
-		if a := w.state(t, "dlq"); a.StateValue != types.StateValueInsufficientData || *a.StateReason != "Unchecked: Initial alarm creation" {
+		if a := w.state(t, "dlq"); a.StateValue != types.StateValueInsufficientData ||
+			*a.StateReason != "Unchecked: Initial alarm creation" {
 			t.Errorf("a new alarm is %s: %s", a.StateValue, *a.StateReason)
 		}
 		w.feed(t, 0, 0, 0)
@@ -58,7 +61,8 @@ func TestAnAlarmFiresIsToldAndRecovers(t *testing.T) {
 		}
 		w.feed(t, 3, 0, 3, 0)
 		a := w.state(t, "dlq")
-		if a.StateValue != types.StateValueAlarm || !strings.Contains(*a.StateReason, "Threshold Crossed") || !json.Valid([]byte(aws.ToString(a.StateReasonData))) {
+		if a.StateValue != types.StateValueAlarm || !strings.Contains(*a.StateReason, "Threshold Crossed") ||
+			!json.Valid([]byte(aws.ToString(a.StateReasonData))) {
 			t.Errorf("2 of 3 breach: %s: %s %s", a.StateValue, *a.StateReason, aws.ToString(a.StateReasonData))
 		}
 		w.feed(t, 0, 0, 0, 0)
@@ -77,7 +81,16 @@ func (w *world) checkTold(t *testing.T) {
 	var told []string
 	for _, e := range w.sent.events {
 		detail := e["detail"].(map[string]any)
-		told = append(told, fmt.Sprint(detail["alarmName"], " ", detail["previousState"].(map[string]any)["value"], " -> ", detail["state"].(map[string]any)["value"]))
+		told = append(
+			told,
+			fmt.Sprint(
+				detail["alarmName"],
+				" ",
+				detail["previousState"].(map[string]any)["value"],
+				" -> ",
+				detail["state"].(map[string]any)["value"],
+			),
+		)
 	}
 	want := "[dlq INSUFFICIENT_DATA -> OK dlq OK -> ALARM dlq ALARM -> OK]"
 	if fmt.Sprint(told) != want || w.sent.events[0]["type"] != "CloudWatch Alarm State Change" {
@@ -87,8 +100,12 @@ func (w *world) checkTold(t *testing.T) {
 		!strings.Contains(w.sent.notes[1], `"NewStateValue":"ALARM"`) {
 		t.Errorf("notifications: %q", w.sent.notes)
 	}
-	history, err := w.DescribeAlarmHistory(t.Context(), &cloudwatch.DescribeAlarmHistoryInput{AlarmName: aws.String("dlq"), ScanBy: types.ScanByTimestampAscending})
-	if err != nil || len(history.AlarmHistoryItems) != 4 || *history.AlarmHistoryItems[2].HistorySummary != "Alarm updated from OK to ALARM" {
+	history, err := w.DescribeAlarmHistory(
+		t.Context(),
+		&cloudwatch.DescribeAlarmHistoryInput{AlarmName: aws.String("dlq"), ScanBy: types.ScanByTimestampAscending},
+	)
+	if err != nil || len(history.AlarmHistoryItems) != 4 ||
+		*history.AlarmHistoryItems[2].HistorySummary != "Alarm updated from OK to ALARM" {
 		t.Errorf("history: %+v, %v", history, err)
 	}
 }
@@ -101,7 +118,10 @@ func TestAMetricMathAlarm(t *testing.T) {
 		in.Namespace, in.MetricName, in.Statistic, in.Period, in.Dimensions = nil, nil, "", nil, nil
 		m := query("dead", "DeadLetters", "Maximum", 60)
 		m.ReturnData = aws.Bool(false)
-		in.Metrics = []types.MetricDataQuery{m, {Id: aws.String("e"), Expression: aws.String("IF(dead > 2, 1, 0)"), Label: aws.String("many")}}
+		in.Metrics = []types.MetricDataQuery{
+			m,
+			{Id: aws.String("e"), Expression: aws.String("IF(dead > 2, 1, 0)"), Label: aws.String("many")},
+		}
 		if _, err := w.PutMetricAlarm(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +141,14 @@ func TestSetAlarmStateLastsUntilTheNextEvaluation(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.feed(t, 0, 0, 0)
-		_, err := w.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{AlarmName: aws.String("dlq"), StateValue: "ALARM", StateReason: aws.String("drill")})
+		_, err := w.SetAlarmState(
+			t.Context(),
+			&cloudwatch.SetAlarmStateInput{
+				AlarmName:   aws.String("dlq"),
+				StateValue:  "ALARM",
+				StateReason: aws.String("drill"),
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +203,8 @@ func TestAlarmsAreListedAndDeleted(t *testing.T) {
 	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Value != "7" {
 		t.Errorf("tags %+v, %v", tags, err)
 	}
-	if _, err := w.DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a007", "nope"}}); err == nil {
+	_, err = w.DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a007", "nope"}})
+	if err == nil {
 		t.Error("one of two alarms is unknown, and the deletion is not refused")
 	}
 	if _, err := w.DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a007"}}); err != nil {
@@ -190,19 +218,20 @@ func TestAlarmsAreListedAndDeleted(t *testing.T) {
 
 func TestAlarmsRefused(t *testing.T) {
 	w := setup(t, nil)
-	for message, change := range map[string]func(*cloudwatch.PutMetricAlarmInput){
-		"'evaluationPeriods' failed to satisfy":   func(in *cloudwatch.PutMetricAlarmInput) { in.EvaluationPeriods = aws.Int32(0) },
-		"Value null at 'comparisonOperator'":      func(in *cloudwatch.PutMetricAlarmInput) { in.ComparisonOperator = "" },
-		"Member must satisfy enum value set":      func(in *cloudwatch.PutMetricAlarmInput) { in.ComparisonOperator = "Near" },
-		"The parameter Threshold is required":     func(in *cloudwatch.PutMetricAlarmInput) { in.Threshold = nil },
-		"DatapointsToAlarm (4) must be less":      func(in *cloudwatch.PutMetricAlarmInput) { in.DatapointsToAlarm = aws.Int32(4) },
-		"TreatMissingData is invalid":             func(in *cloudwatch.PutMetricAlarmInput) { in.TreatMissingData = aws.String("hope") },
-		"Exactly one of MetricName and Metrics":   func(in *cloudwatch.PutMetricAlarmInput) { in.MetricName = nil },
-		"The parameter Period is required":        func(in *cloudwatch.PutMetricAlarmInput) { in.Period = nil },
-		"must be 10, 20, 30, or a multiple of 60": func(in *cloudwatch.PutMetricAlarmInput) { in.Period = aws.Int32(45) },
-		"across more than a day":                  func(in *cloudwatch.PutMetricAlarmInput) { in.EvaluationPeriods = aws.Int32(1500) },
-		"Invalid action ARN":                      func(in *cloudwatch.PutMetricAlarmInput) { in.AlarmActions = []string{"mail me"} },
-		"[6 members]' at 'alarmActions'": func(in *cloudwatch.PutMetricAlarmInput) {
+	type input = *cloudwatch.PutMetricAlarmInput
+	for message, change := range map[string]func(input){
+		"'evaluationPeriods' failed to satisfy":   func(in input) { in.EvaluationPeriods = aws.Int32(0) },
+		"Value null at 'comparisonOperator'":      func(in input) { in.ComparisonOperator = "" },
+		"Member must satisfy enum value set":      func(in input) { in.ComparisonOperator = "Near" },
+		"The parameter Threshold is required":     func(in input) { in.Threshold = nil },
+		"DatapointsToAlarm (4) must be less":      func(in input) { in.DatapointsToAlarm = aws.Int32(4) },
+		"TreatMissingData is invalid":             func(in input) { in.TreatMissingData = aws.String("hope") },
+		"Exactly one of MetricName and Metrics":   func(in input) { in.MetricName = nil },
+		"The parameter Period is required":        func(in input) { in.Period = nil },
+		"must be 10, 20, 30, or a multiple of 60": func(in input) { in.Period = aws.Int32(45) },
+		"across more than a day":                  func(in input) { in.EvaluationPeriods = aws.Int32(1500) },
+		"Invalid action ARN":                      func(in input) { in.AlarmActions = []string{"mail me"} },
+		"[6 members]' at 'alarmActions'": func(in input) {
 			in.AlarmActions = []string{topic, topic, topic, topic, topic, topic}
 		},
 	} {

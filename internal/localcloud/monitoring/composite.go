@@ -124,7 +124,10 @@ func (p *ruleParser) call(wanted types.StateValue) (rule, error) {
 	return func(s func(string) types.StateValue) bool { return s(name) == wanted }, nil
 }
 
-func (s *Server) putCompositeAlarm(ctx context.Context, in *cloudwatch.PutCompositeAlarmInput) (*cloudwatch.PutCompositeAlarmOutput, error) {
+func (s *Server) putCompositeAlarm(
+	ctx context.Context,
+	in *cloudwatch.PutCompositeAlarmInput,
+) (*cloudwatch.PutCompositeAlarmOutput, error) {
 	name := aws.ToString(in.AlarmName)
 	if err := s.authorize(ctx, "PutCompositeAlarm", s.alarmARN(name), nil); err != nil {
 		return nil, err
@@ -146,7 +149,10 @@ func (s *Server) putCompositeAlarm(ctx context.Context, in *cloudwatch.PutCompos
 	defer s.mu.Unlock()
 	for _, n := range named {
 		if s.alarms[n] == nil {
-			return nil, validation("Could not save the composite alarm as alarms [%s] in the alarm rule do not exist", n)
+			return nil, validation(
+				"Could not save the composite alarm as alarms [%s] in the alarm rule do not exist",
+				n,
+			)
 		}
 	}
 	a := &alarm{rule: compiled, ruleText: *in.AlarmRule, MetricAlarm: shownInput(&cloudwatch.PutMetricAlarmInput{
@@ -192,7 +198,8 @@ func (s *Server) stateOf(name string) types.StateValue {
 
 func (a *alarm) composite() types.CompositeAlarm {
 	return types.CompositeAlarm{
-		AlarmName: a.AlarmName, AlarmArn: a.AlarmArn, AlarmDescription: a.AlarmDescription, AlarmRule: aws.String(a.ruleText),
+		AlarmName: a.AlarmName, AlarmArn: a.AlarmArn, AlarmDescription: a.AlarmDescription,
+		AlarmRule:      aws.String(a.ruleText),
 		ActionsEnabled: a.ActionsEnabled, AlarmActions: a.AlarmActions, OKActions: a.OKActions,
 		InsufficientDataActions: a.InsufficientDataActions, StateValue: a.StateValue, StateReason: a.StateReason,
 		StateReasonData: a.StateReasonData, StateUpdatedTimestamp: a.StateUpdatedTimestamp,

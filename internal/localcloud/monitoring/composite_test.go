@@ -25,7 +25,10 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s is %v", text, got)
 		}
 	}
-	for _, text := range []string{"", "ALARM", "ALARM(", "ALARM()", "ALARM(a", "a", "ALARM(a) ALARM(b)", "(TRUE", "TRUE)", "TRUE AND", "NOT", strings.Repeat("(", 1000)} {
+	for _, text := range []string{
+		"", "ALARM", "ALARM(", "ALARM()", "ALARM(a", "a", "ALARM(a) ALARM(b)", "(TRUE", "TRUE)", "TRUE AND", "NOT",
+		strings.Repeat("(", 1000),
+	} {
 		if _, _, err := parseRule(text); err == nil {
 			t.Errorf("%q is accepted", text)
 		}
@@ -40,7 +43,14 @@ func TestACompositeAlarmFollowsItsChildren(t *testing.T) {
 		}
 	}
 	put := func(rule string) error {
-		_, err := w.PutCompositeAlarm(t.Context(), &cloudwatch.PutCompositeAlarmInput{AlarmName: aws.String("both"), AlarmRule: &rule, AlarmActions: []string{topic}})
+		_, err := w.PutCompositeAlarm(
+			t.Context(),
+			&cloudwatch.PutCompositeAlarmInput{
+				AlarmName:    aws.String("both"),
+				AlarmRule:    &rule,
+				AlarmActions: []string{topic},
+			},
+		)
 		return err
 	}
 	if err := put("ALARM(one) AND ALARM(three)"); err == nil {
@@ -49,12 +59,24 @@ func TestACompositeAlarmFollowsItsChildren(t *testing.T) {
 	if err := put("ALARM(one) AND ALARM(two)"); err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range []struct{ alarm, state, want string }{{"one", "ALARM", "OK"}, {"two", "ALARM", "ALARM"}, {"one", "OK", "OK"}} {
-		_, err := w.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{AlarmName: &step.alarm, StateValue: types.StateValue(step.state), StateReason: aws.String("test")})
+	for _, step := range []struct{ alarm, state, want string }{
+		{"one", "ALARM", "OK"}, {"two", "ALARM", "ALARM"}, {"one", "OK", "OK"},
+	} {
+		_, err := w.SetAlarmState(
+			t.Context(),
+			&cloudwatch.SetAlarmStateInput{
+				AlarmName:   &step.alarm,
+				StateValue:  types.StateValue(step.state),
+				StateReason: aws.String("test"),
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := w.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmTypes: []types.AlarmType{"CompositeAlarm"}})
+		out, err := w.DescribeAlarms(
+			t.Context(),
+			&cloudwatch.DescribeAlarmsInput{AlarmTypes: []types.AlarmType{"CompositeAlarm"}},
+		)
 		if err != nil || len(out.CompositeAlarms) != 1 || string(out.CompositeAlarms[0].StateValue) != step.want {
 			t.Errorf("after %s is %s: %+v, %v; want %s", step.alarm, step.state, out.CompositeAlarms, err, step.want)
 		}

@@ -25,7 +25,10 @@ func (s *Server) dashboardARN(name string) string {
 	return "arn:aws:cloudwatch::" + s.Account + ":dashboard/" + name
 }
 
-func (s *Server) putDashboard(ctx context.Context, in *cloudwatch.PutDashboardInput) (*cloudwatch.PutDashboardOutput, error) {
+func (s *Server) putDashboard(
+	ctx context.Context,
+	in *cloudwatch.PutDashboardInput,
+) (*cloudwatch.PutDashboardOutput, error) {
 	name, body := aws.ToString(in.DashboardName), aws.ToString(in.DashboardBody)
 	if err := s.authorize(ctx, "PutDashboard", s.dashboardARN(name), nil); err != nil {
 		return nil, err
@@ -41,7 +44,10 @@ func (s *Server) putDashboard(ctx context.Context, in *cloudwatch.PutDashboardIn
 	return &cloudwatch.PutDashboardOutput{DashboardValidationMessages: []types.DashboardValidationMessage{}}, nil
 }
 
-func (s *Server) getDashboard(ctx context.Context, in *cloudwatch.GetDashboardInput) (*cloudwatch.GetDashboardOutput, error) {
+func (s *Server) getDashboard(
+	ctx context.Context,
+	in *cloudwatch.GetDashboardInput,
+) (*cloudwatch.GetDashboardOutput, error) {
 	name := aws.ToString(in.DashboardName)
 	if err := s.authorize(ctx, "GetDashboard", s.dashboardARN(name), nil); err != nil {
 		return nil, err
@@ -62,7 +68,10 @@ func noDashboard(name string) *wire.Fault {
 		Message: "Dashboard " + name + " does not exist"}
 }
 
-func (s *Server) listDashboards(ctx context.Context, in *cloudwatch.ListDashboardsInput) (*cloudwatch.ListDashboardsOutput, error) {
+func (s *Server) listDashboards(
+	ctx context.Context,
+	in *cloudwatch.ListDashboardsInput,
+) (*cloudwatch.ListDashboardsOutput, error) {
 	if err := s.authorize(ctx, "ListDashboards", "*", nil); err != nil {
 		return nil, err
 	}
@@ -80,7 +89,10 @@ func (s *Server) listDashboards(ctx context.Context, in *cloudwatch.ListDashboar
 	return out, nil
 }
 
-func (s *Server) deleteDashboards(ctx context.Context, in *cloudwatch.DeleteDashboardsInput) (*cloudwatch.DeleteDashboardsOutput, error) {
+func (s *Server) deleteDashboards(
+	ctx context.Context,
+	in *cloudwatch.DeleteDashboardsInput,
+) (*cloudwatch.DeleteDashboardsOutput, error) {
 	if len(in.DashboardNames) == 0 {
 		return nil, invalidValue("Need to specify at least 1 dashboard.")
 	}

@@ -19,7 +19,10 @@ import (
 // names returns the alarms' names, sorted. Needs s.mu.
 func (s *Server) names() []string { return slices.Sorted(maps.Keys(s.alarms)) }
 
-func (s *Server) describeAlarms(ctx context.Context, in *cloudwatch.DescribeAlarmsInput) (*cloudwatch.DescribeAlarmsOutput, error) {
+func (s *Server) describeAlarms(
+	ctx context.Context,
+	in *cloudwatch.DescribeAlarmsInput,
+) (*cloudwatch.DescribeAlarmsOutput, error) {
 	if err := s.authorize(ctx, "DescribeAlarms", "*", nil); err != nil {
 		return nil, err
 	}
@@ -40,7 +43,10 @@ func (s *Server) describeAlarms(ctx context.Context, in *cloudwatch.DescribeAlar
 	}
 	limit := int(cmp.Or(aws.ToInt32(in.MaxRecords), 50))
 	end := min(skip+limit, len(found))
-	out := &cloudwatch.DescribeAlarmsOutput{MetricAlarms: []types.MetricAlarm{}, CompositeAlarms: []types.CompositeAlarm{}}
+	out := &cloudwatch.DescribeAlarmsOutput{
+		MetricAlarms:    []types.MetricAlarm{},
+		CompositeAlarms: []types.CompositeAlarm{},
+	}
 	for _, a := range found[min(skip, end):end] {
 		if a.rule != nil {
 			out.CompositeAlarms = append(out.CompositeAlarms, a.composite())
@@ -92,7 +98,10 @@ func selected(a *alarm, in *cloudwatch.DescribeAlarmsInput) bool {
 	return false
 }
 
-func (s *Server) describeAlarmsForMetric(ctx context.Context, in *cloudwatch.DescribeAlarmsForMetricInput) (*cloudwatch.DescribeAlarmsForMetricOutput, error) {
+func (s *Server) describeAlarmsForMetric(
+	ctx context.Context,
+	in *cloudwatch.DescribeAlarmsForMetricInput,
+) (*cloudwatch.DescribeAlarmsForMetricOutput, error) {
 	if err := s.authorize(ctx, "DescribeAlarmsForMetric", "*", nil); err != nil {
 		return nil, err
 	}
@@ -114,7 +123,10 @@ func (s *Server) describeAlarmsForMetric(ctx context.Context, in *cloudwatch.Des
 	return out, nil
 }
 
-func (s *Server) deleteAlarms(ctx context.Context, in *cloudwatch.DeleteAlarmsInput) (*cloudwatch.DeleteAlarmsOutput, error) {
+func (s *Server) deleteAlarms(
+	ctx context.Context,
+	in *cloudwatch.DeleteAlarmsInput,
+) (*cloudwatch.DeleteAlarmsOutput, error) {
 	for _, name := range in.AlarmNames {
 		if err := s.authorize(ctx, "DeleteAlarms", s.alarmARN(name), nil); err != nil {
 			return nil, err
@@ -138,7 +150,10 @@ func (s *Server) deleteAlarms(ctx context.Context, in *cloudwatch.DeleteAlarmsIn
 	return &cloudwatch.DeleteAlarmsOutput{}, nil
 }
 
-func (s *Server) setAlarmState(ctx context.Context, in *cloudwatch.SetAlarmStateInput) (*cloudwatch.SetAlarmStateOutput, error) {
+func (s *Server) setAlarmState(
+	ctx context.Context,
+	in *cloudwatch.SetAlarmStateInput,
+) (*cloudwatch.SetAlarmStateOutput, error) {
 	name := aws.ToString(in.AlarmName)
 	if err := s.authorize(ctx, "SetAlarmState", s.alarmARN(name), nil); err != nil {
 		return nil, err
@@ -156,7 +171,11 @@ func (s *Server) setAlarmState(ctx context.Context, in *cloudwatch.SetAlarmState
 	}
 	data := aws.ToString(in.StateReasonData)
 	if data != "" && !json.Valid([]byte(data)) {
-		return nil, &wire.Fault{Code: "InvalidFormatFault", QueryCode: "InvalidFormat", Message: "StateReasonData is not valid JSON."}
+		return nil, &wire.Fault{
+			Code:      "InvalidFormatFault",
+			QueryCode: "InvalidFormat",
+			Message:   "StateReasonData is not valid JSON.",
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,11 +187,17 @@ func (s *Server) setAlarmState(ctx context.Context, in *cloudwatch.SetAlarmState
 	return &cloudwatch.SetAlarmStateOutput{}, nil
 }
 
-func (s *Server) enableAlarmActions(ctx context.Context, in *cloudwatch.EnableAlarmActionsInput) (*cloudwatch.EnableAlarmActionsOutput, error) {
+func (s *Server) enableAlarmActions(
+	ctx context.Context,
+	in *cloudwatch.EnableAlarmActionsInput,
+) (*cloudwatch.EnableAlarmActionsOutput, error) {
 	return &cloudwatch.EnableAlarmActionsOutput{}, s.switchActions(ctx, "EnableAlarmActions", in.AlarmNames, true)
 }
 
-func (s *Server) disableAlarmActions(ctx context.Context, in *cloudwatch.DisableAlarmActionsInput) (*cloudwatch.DisableAlarmActionsOutput, error) {
+func (s *Server) disableAlarmActions(
+	ctx context.Context,
+	in *cloudwatch.DisableAlarmActionsInput,
+) (*cloudwatch.DisableAlarmActionsOutput, error) {
 	return &cloudwatch.DisableAlarmActionsOutput{}, s.switchActions(ctx, "DisableAlarmActions", in.AlarmNames, false)
 }
 

@@ -15,7 +15,10 @@ import (
 // maxDatapoints is what one answer of GetMetricData holds at most.
 const maxDatapoints = 100800
 
-func (s *Server) getMetricData(ctx context.Context, in *cloudwatch.GetMetricDataInput) (*cloudwatch.GetMetricDataOutput, error) {
+func (s *Server) getMetricData(
+	ctx context.Context,
+	in *cloudwatch.GetMetricDataInput,
+) (*cloudwatch.GetMetricDataOutput, error) {
 	if err := s.authorize(ctx, "GetMetricData", "*", nil); err != nil {
 		return nil, err
 	}
@@ -71,7 +74,11 @@ func (s *Server) results(r *request, in *cloudwatch.GetMetricDataInput) ([]types
 			continue // evaluated only because a wrong expression is refused
 		}
 		for _, values := range res.values {
-			one := types.MetricDataResult{Id: aws.String(id), Label: aws.String(r.label(q)), StatusCode: types.StatusCodeComplete}
+			one := types.MetricDataResult{
+				Id:         aws.String(id),
+				Label:      aws.String(r.label(q)),
+				StatusCode: types.StatusCodeComplete,
+			}
 			one.Timestamps, one.Values = datapoints(res, values)
 			if in.ScanBy != types.ScanByTimestampAscending {
 				slices.Reverse(one.Timestamps)
@@ -109,7 +116,8 @@ func (r *request) label(q types.MetricDataQuery) string {
 	}
 	name, stat := aws.ToString(q.MetricStat.Metric.MetricName), aws.ToString(q.MetricStat.Stat)
 	for _, other := range r.queries {
-		if m := other.MetricStat; m != nil && aws.ToString(m.Metric.MetricName) == name && aws.ToString(m.Stat) != stat {
+		if m := other.MetricStat; m != nil && aws.ToString(m.Metric.MetricName) == name &&
+			aws.ToString(m.Stat) != stat {
 			return name + " " + stat
 		}
 	}

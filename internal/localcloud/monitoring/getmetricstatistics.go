@@ -14,7 +14,10 @@ import (
 // maxStatistics is how many datapoints GetMetricStatistics returns at most.
 const maxStatistics = 1440
 
-func (s *Server) getMetricStatistics(ctx context.Context, in *cloudwatch.GetMetricStatisticsInput) (*cloudwatch.GetMetricStatisticsOutput, error) {
+func (s *Server) getMetricStatistics(
+	ctx context.Context,
+	in *cloudwatch.GetMetricStatisticsInput,
+) (*cloudwatch.GetMetricStatisticsOutput, error) {
 	if err := s.authorize(ctx, "GetMetricStatistics", "*", nil); err != nil {
 		return nil, err
 	}
@@ -24,8 +27,12 @@ func (s *Server) getMetricStatistics(ctx context.Context, in *cloudwatch.GetMetr
 	period := time.Duration(*in.Period) * time.Second
 	start, now := s.alignStart(*in.StartTime, period), time.Now()
 	if n := in.EndTime.Sub(start) / period; n > maxStatistics {
-		return nil, invalidCombination("You have requested up to %d datapoints, which exceeds the limit of %d. You may"+
-			" reduce the datapoints requested by increasing Period, or decreasing the time range.", n, maxStatistics)
+		return nil, invalidCombination(
+			"You have requested up to %d datapoints, which exceeds the limit of %d. You may"+
+				" reduce the datapoints requested by increasing Period, or decreasing the time range.",
+			n,
+			maxStatistics,
+		)
 	}
 	m := newMetric(*in.Namespace, *in.MetricName, dimensionsOf(in.Dimensions)...)
 	out := &cloudwatch.GetMetricStatisticsOutput{Label: in.MetricName, Datapoints: []types.Datapoint{}}
@@ -76,7 +83,12 @@ func (s *Server) checkStatistics(in *cloudwatch.GetMetricStatisticsInput) error 
 	return s.checkPeriod(in.Period, "Period")
 }
 
-func datapoint(one sample, at time.Time, unit types.StandardUnit, in *cloudwatch.GetMetricStatisticsInput) types.Datapoint {
+func datapoint(
+	one sample,
+	at time.Time,
+	unit types.StandardUnit,
+	in *cloudwatch.GetMetricStatisticsInput,
+) types.Datapoint {
 	p := types.Datapoint{Timestamp: &at, Unit: unit}
 	for _, name := range in.Statistics {
 		value, _ := basic[string(name)](one)

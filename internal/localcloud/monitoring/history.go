@@ -44,7 +44,10 @@ func stateChange(before, after types.MetricAlarm) string {
 	return string(text)
 }
 
-func (s *Server) describeAlarmHistory(ctx context.Context, in *cloudwatch.DescribeAlarmHistoryInput) (*cloudwatch.DescribeAlarmHistoryOutput, error) {
+func (s *Server) describeAlarmHistory(
+	ctx context.Context,
+	in *cloudwatch.DescribeAlarmHistoryInput,
+) (*cloudwatch.DescribeAlarmHistoryOutput, error) {
 	if err := s.authorize(ctx, "DescribeAlarmHistory", "*", nil); err != nil {
 		return nil, err
 	}
@@ -58,7 +61,8 @@ func (s *Server) describeAlarmHistory(ctx context.Context, in *cloudwatch.Descri
 	for _, h := range s.past {
 		if (in.AlarmName == nil || *in.AlarmName == *h.AlarmName) &&
 			(in.HistoryItemType == "" || in.HistoryItemType == h.HistoryItemType) &&
-			(in.StartDate == nil || !h.Timestamp.Before(*in.StartDate)) && (in.EndDate == nil || !h.Timestamp.After(*in.EndDate)) {
+			(in.StartDate == nil || !h.Timestamp.Before(*in.StartDate)) &&
+			(in.EndDate == nil || !h.Timestamp.After(*in.EndDate)) {
 			found = append(found, h)
 		}
 	}

@@ -12,7 +12,10 @@ import (
 // listed is how many metrics an answer of ListMetrics holds.
 const listed = 500
 
-func (s *Server) listMetrics(ctx context.Context, in *cloudwatch.ListMetricsInput) (*cloudwatch.ListMetricsOutput, error) {
+func (s *Server) listMetrics(
+	ctx context.Context,
+	in *cloudwatch.ListMetricsInput,
+) (*cloudwatch.ListMetricsOutput, error) {
 	if err := s.authorize(ctx, "ListMetrics", "*", nil); err != nil {
 		return nil, err
 	}
@@ -59,7 +62,11 @@ func (m metric) has(name string, value *string) bool {
 }
 
 func (m metric) shown() types.Metric {
-	out := types.Metric{Namespace: aws.String(m.namespace), MetricName: aws.String(m.name), Dimensions: []types.Dimension{}}
+	out := types.Metric{
+		Namespace:  aws.String(m.namespace),
+		MetricName: aws.String(m.name),
+		Dimensions: []types.Dimension{},
+	}
 	for _, d := range m.dimensions {
 		out.Dimensions = append(out.Dimensions, types.Dimension{Name: aws.String(d.name), Value: aws.String(d.value)})
 	}

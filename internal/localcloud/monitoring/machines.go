@@ -12,8 +12,8 @@ import (
 
 // Machines counts the executions of state machines, for the metrics of AWS/States.
 type Machines interface {
-	// Sample returns the executions that started or ended within [from, to), machine by machine. A machine at rest may be
-	// left out.
+	// Sample returns the executions that started or ended within [from, to), machine by machine. A machine at rest
+	// may be left out.
 	Sample(ctx context.Context, from, to time.Time) ([]MachineCounts, error)
 }
 
@@ -49,7 +49,10 @@ func (s *Server) sampleMachines(ctx context.Context, start, now time.Time) {
 			times.merge(single(float64(d.Milliseconds())))
 		}
 		if times.count > 0 {
-			data = append(data, s.sampled("AWS/States", "ExecutionTime", dimensions, "Milliseconds", start, now, times))
+			data = append(
+				data,
+				s.sampled("AWS/States", "ExecutionTime", dimensions, "Milliseconds", start, now, times),
+			)
 		}
 	}
 	s.store.put(now, data...)
@@ -57,8 +60,16 @@ func (s *Server) sampleMachines(ctx context.Context, start, now time.Time) {
 
 // sfnAPI is what is called of Step Functions.
 type sfnAPI interface {
-	ListStateMachines(context.Context, *sfn.ListStateMachinesInput, ...func(*sfn.Options)) (*sfn.ListStateMachinesOutput, error)
-	ListExecutions(context.Context, *sfn.ListExecutionsInput, ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error)
+	ListStateMachines(
+		context.Context,
+		*sfn.ListStateMachinesInput,
+		...func(*sfn.Options),
+	) (*sfn.ListStateMachinesOutput, error)
+	ListExecutions(
+		context.Context,
+		*sfn.ListExecutionsInput,
+		...func(*sfn.Options),
+	) (*sfn.ListExecutionsOutput, error)
 }
 
 // SFNMachines counts through the Step Functions API: the newest 1000 executions of each standard machine.
@@ -80,7 +91,10 @@ func (m *SFNMachines) Sample(ctx context.Context, from, to time.Time) ([]Machine
 			if machine.Type == types.StateMachineTypeExpress {
 				continue // has no list of executions
 			}
-			got, err := m.api.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: machine.StateMachineArn, MaxResults: 1000})
+			got, err := m.api.ListExecutions(
+				ctx,
+				&sfn.ListExecutionsInput{StateMachineArn: machine.StateMachineArn, MaxResults: 1000},
+			)
 			if err != nil {
 				continue // deleted meanwhile
 			}
@@ -113,6 +127,7 @@ func count(executions []types.ExecutionListItem, from, to time.Time) MachineCoun
 			c.TimedOut++
 		case types.ExecutionStatusAborted:
 			c.Aborted++
+		case types.ExecutionStatusRunning, types.ExecutionStatusPendingRedrive:
 		}
 	}
 	return c

@@ -3,6 +3,7 @@ package monitoring
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,22 +14,56 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// Defect 2 of the original's facts: the mean over a window is weighted by the number of samples, not one of its buckets.
+// Defect 2 of the original's facts: the mean over a window is weighted by the number of samples, not one of its
+// buckets.
 func TestStatisticsAreWeightedBySamples(t *testing.T) {
 	w := setup(t, nil)
 	from := lately()
 	name, namespace := "MsgProcessingDuration", "Test"
-	_, err := w.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []types.MetricDatum{
-		{MetricName: &name, Timestamp: aws.Time(from.Add(time.Minute)), Dimensions: queueDimension, Values: []float64{2, 4}, Counts: []float64{97, 1}},
-		{MetricName: &name, Timestamp: aws.Time(from.Add(30 * time.Minute)), Dimensions: queueDimension, Value: aws.Float64(100)},
-		{MetricName: &name, Timestamp: aws.Time(from.Add(50 * time.Minute)), Dimensions: queueDimension,
-			StatisticValues: &types.StatisticSet{SampleCount: aws.Float64(1), Sum: aws.Float64(2), Minimum: aws.Float64(2), Maximum: aws.Float64(2)}},
-	}})
+	_, err := w.PutMetricData(
+		t.Context(),
+		&cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []types.MetricDatum{
+			{
+				MetricName: &name,
+				Timestamp:  aws.Time(from.Add(time.Minute)),
+				Dimensions: queueDimension,
+				Values:     []float64{2, 4},
+				Counts:     []float64{97, 1},
+			},
+			{
+				MetricName: &name,
+				Timestamp:  aws.Time(from.Add(30 * time.Minute)),
+				Dimensions: queueDimension,
+				Value:      aws.Float64(100),
+			},
+			{MetricName: &name, Timestamp: aws.Time(from.Add(50 * time.Minute)), Dimensions: queueDimension,
+				StatisticValues: &types.StatisticSet{
+					SampleCount: aws.Float64(1),
+					Sum:         aws.Float64(2),
+					Minimum:     aws.Float64(2),
+					Maximum:     aws.Float64(2),
+				}},
+		}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := w.get(t, from, from.Add(time.Hour), query("mean", name, "Average", 3600), query("n", name, "SampleCount", 3600),
-		query("p50", name, "p50", 3600), query("p99", name, "p99", 3600), query("max", name, "Maximum", 3600), query("minutes", name, "Sum", 60))
+	got := w.get(
+		t,
+		from,
+		from.Add(time.Hour),
+		query("mean", name, "Average", 3600),
+		query("n", name, "SampleCount", 3600),
+		query(
+			"p50",
+			name,
+			"p50",
+			3600,
+		),
+		query("p99", name, "p99", 3600),
+		query("max", name, "Maximum", 3600),
+		query("minutes", name, "Sum", 60),
+	)
 	for id, want := range map[string]string{
 		"mean": "3@0 ", "n": "100@0 ", "p50": "2@0 ", "p99": "4@0 ", "max": "100@0 ", "minutes": "198@1 100@30 2@50 ",
 	} {
@@ -44,8 +79,17 @@ func TestSubMinutePeriodsOlderThanThreeHoursReturnNothing(t *testing.T) {
 		w := setup(t, nil)
 		at := time.Now().Add(time.Minute).Truncate(time.Hour).Add(time.Hour).UTC()
 		time.Sleep(time.Until(at.Add(time.Second)))
-		_, err := w.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("Test"), MetricData: []types.MetricDatum{
-			{MetricName: aws.String("m"), Timestamp: &at, Dimensions: queueDimension, Value: aws.Float64(7), StorageResolution: aws.Int32(1)}}})
+		_, err := w.PutMetricData(
+			t.Context(),
+			&cloudwatch.PutMetricDataInput{Namespace: aws.String("Test"), MetricData: []types.MetricDatum{
+				{
+					MetricName:        aws.String("m"),
+					Timestamp:         &at,
+					Dimensions:        queueDimension,
+					Value:             aws.Float64(7),
+					StorageResolution: aws.Int32(1),
+				}}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,9 +104,22 @@ func TestSubMinutePeriodsOlderThanThreeHoursReturnNothing(t *testing.T) {
 			{15*24*time.Hour + 2*time.Hour, "", ""},
 		} {
 			time.Sleep(time.Until(at.Add(c.age)))
-			got := w.get(t, at, at.Add(time.Minute), query("second", "m", "Average", 1), query("minute", "m", "Average", 60))
+			got := w.get(
+				t,
+				at,
+				at.Add(time.Minute),
+				query("second", "m", "Average", 1),
+				query("minute", "m", "Average", 60),
+			)
 			if got["second"] != c.second || got["minute"] != c.minute {
-				t.Errorf("after %v: %q at period 1 and %q at period 60, want %q and %q", c.age, got["second"], got["minute"], c.second, c.minute)
+				t.Errorf(
+					"after %v: %q at period 1 and %q at period 60, want %q and %q",
+					c.age,
+					got["second"],
+					got["minute"],
+					c.second,
+					c.minute,
+				)
 			}
 		}
 	})
@@ -74,10 +131,14 @@ func TestTheStoreIsBounded(t *testing.T) {
 		for range 2 * keptPeriods {
 			time.Sleep(time.Second)
 			now := time.Now()
-			s.put(now, datum{metric: newMetric("n", "m"), at: now, published: now, width: time.Second, sample: single(1)})
+			s.put(
+				now,
+				datum{metric: newMetric("n", "m"), at: now, published: now, width: time.Second, sample: single(1)},
+			)
 		}
 		streams := s.series[newMetric("n", "m").key()].units["None"]
-		if fine, kept := len(streams[0].buckets), len(streams[1].buckets); fine > finePeriods+100 || kept > keptPeriods+100 {
+		if fine, kept := len(streams[0].buckets), len(streams[1].buckets); fine > finePeriods+100 ||
+			kept > keptPeriods+100 {
 			t.Errorf("%d fine and %d coarse datapoints are kept after %d", fine, kept, 2*keptPeriods)
 		}
 	})
@@ -105,8 +166,10 @@ func TestStatistics(t *testing.T) {
 		s.merge(single(float64(i)))
 	}
 	for name, want := range map[string]float64{
-		"Average": 50.5, "Sum": 5050, "Minimum": 1, "Maximum": 100, "SampleCount": 100, "p0": 1, "p50": 50, "p99": 99, "p99.5": 100, "p100": 100,
-		"tm90": 45.5, "TM(10%:90%)": 50.5, "IQM": 50.5, "tc90": 90, "ts10": 55, "wm98": 50.47, "PR(:50)": 50, "TC(10:20)": 10, "TM(90:)": 95.5,
+		"Average": 50.5, "Sum": 5050, "Minimum": 1, "Maximum": 100, "SampleCount": 100,
+		"p0": 1, "p50": 50, "p99": 99, "p99.5": 100, "p100": 100,
+		"tm90": 45.5, "TM(10%:90%)": 50.5, "IQM": 50.5, "tc90": 90, "ts10": 55, "wm98": 50.47,
+		"PR(:50)": 50, "TC(10:20)": 10, "TM(90:)": 95.5,
 	} {
 		stat, ok := parseStatistic(name)
 		if !ok {
@@ -167,8 +230,12 @@ func TestPagesOfMetricData(t *testing.T) {
 		w.put(t, "Test", "A", from.Add(time.Duration(i)*time.Minute), float64(i))
 		w.put(t, "Test", "B", from.Add(time.Duration(i)*time.Minute), float64(100+i))
 	}
-	in := &cloudwatch.GetMetricDataInput{StartTime: &from, EndTime: aws.Time(from.Add(time.Hour)), MaxDatapoints: aws.Int32(10),
-		MetricDataQueries: []types.MetricDataQuery{query("a", "A", "Average", 60), query("b", "B", "Average", 60)}}
+	in := &cloudwatch.GetMetricDataInput{
+		StartTime:         &from,
+		EndTime:           aws.Time(from.Add(time.Hour)),
+		MaxDatapoints:     aws.Int32(10),
+		MetricDataQueries: []types.MetricDataQuery{query("a", "A", "Average", 60), query("b", "B", "Average", 60)},
+	}
 	got := map[string][]float64{}
 	codes := ""
 	for pages := cloudwatch.NewGetMetricDataPaginator(w.Client, in); pages.HasMorePages(); {
@@ -210,43 +277,64 @@ func TestMetricDataRefused(t *testing.T) {
 		"Error in expression 'e'": {ok, {Id: aws.String("e"), Expression: aws.String("a +")}},
 		"SEARCH":                  {{Id: aws.String("e"), Expression: aws.String("SEARCH('{N} M', 'Sum', 60)")}},
 	} {
-		_, err := w.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{StartTime: &from, EndTime: aws.Time(from.Add(time.Hour)), MetricDataQueries: queries})
+		_, err := w.GetMetricData(
+			t.Context(),
+			&cloudwatch.GetMetricDataInput{
+				StartTime:         &from,
+				EndTime:           aws.Time(from.Add(time.Hour)),
+				MetricDataQueries: queries,
+			},
+		)
 		if _, m := faultOf(err); !strings.Contains(m, message) {
 			t.Errorf("want a refusal with %q, got %v", message, err)
 		}
 	}
-	_, err := w.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{StartTime: &from, EndTime: &from, MetricDataQueries: []types.MetricDataQuery{ok}})
-	if code, m := faultOf(err); code != "ValidationError" || m != "The parameter StartTime must not equal parameter EndTime." {
+	_, err := w.GetMetricData(
+		t.Context(),
+		&cloudwatch.GetMetricDataInput{
+			StartTime:         &from,
+			EndTime:           &from,
+			MetricDataQueries: []types.MetricDataQuery{ok},
+		},
+	)
+	if code, m := faultOf(err); code != "ValidationError" ||
+		m != "The parameter StartTime must not equal parameter EndTime." {
 		t.Errorf("no time at all: %v", err)
 	}
 }
 
 func TestPutMetricDataRefused(t *testing.T) {
 	w := setup(t, nil)
-	many := make([]float64, 151)
+	many, twice := make([]float64, 151), slices.Concat(queueDimension, queueDimension)
+	old, future := time.Now().AddDate(0, 0, -15), time.Now().Add(3*time.Hour)
+	named := func(d types.MetricDatum) types.MetricDatum { d.MetricName = aws.String("m"); return d }
 	value := func(d types.MetricDatum) types.MetricDatum {
 		d.MetricName, d.Value = aws.String("m"), aws.Float64(1)
 		return d
 	}
+	const invalid = "InvalidParameterValueException"
 	for _, c := range []struct {
 		namespace, code, message string
 		data                     types.MetricDatum
 	}{
-		{"AWS/SQS", "InvalidParameterValueException", "reserved", value(types.MetricDatum{})},
-		{"N", "MissingParameter", "MetricData.member.1.MetricName", types.MetricDatum{MetricName: aws.String(""), Value: aws.Float64(1)}},
-		{"N", "MissingParameter", "MetricData.member.1.Value", types.MetricDatum{MetricName: aws.String("m")}},
-		{"N", "InvalidParameterValueException", "NaN", types.MetricDatum{MetricName: aws.String("m"), Value: aws.Float64(math.NaN())}},
-		{"N", "InvalidParameterValueException", "mutually exclusive", value(types.MetricDatum{Values: []float64{1}})},
-		{"N", "InvalidParameterValueException", "greater than 150", types.MetricDatum{MetricName: aws.String("m"), Values: many}},
-		{"N", "InvalidParameterValueException", "same size", types.MetricDatum{MetricName: aws.String("m"), Values: []float64{1, 2}, Counts: []float64{1}}},
-		{"N", "InvalidParameterValueException", "Counts.member.1", types.MetricDatum{MetricName: aws.String("m"), Values: []float64{1}, Counts: []float64{-1}}},
-		{"N", "InvalidParameterValueException", "two weeks", value(types.MetricDatum{Timestamp: aws.Time(time.Now().AddDate(0, 0, -15))})},
-		{"N", "InvalidParameterValueException", "two weeks", value(types.MetricDatum{Timestamp: aws.Time(time.Now().Add(3 * time.Hour))})},
-		{"N", "InvalidParameterValueException", "1 or 60", value(types.MetricDatum{StorageResolution: aws.Int32(5)})},
+		{"AWS/SQS", invalid, "reserved", value(types.MetricDatum{})},
+		{"N", "MissingParameter", "1.MetricName", types.MetricDatum{Value: aws.Float64(1), MetricName: new(string)}},
+		{"N", "MissingParameter", "MetricData.member.1.Value", named(types.MetricDatum{})},
+		{"N", invalid, "NaN", named(types.MetricDatum{Value: aws.Float64(math.NaN())})},
+		{"N", invalid, "mutually exclusive", value(types.MetricDatum{Values: []float64{1}})},
+		{"N", invalid, "greater than 150", named(types.MetricDatum{Values: many})},
+		{"N", invalid, "same size", named(types.MetricDatum{Values: []float64{1, 2}, Counts: []float64{1}})},
+		{"N", invalid, "Counts.member.1", named(types.MetricDatum{Values: []float64{1}, Counts: []float64{-1}})},
+		{"N", invalid, "two weeks", value(types.MetricDatum{Timestamp: &old})},
+		{"N", invalid, "two weeks", value(types.MetricDatum{Timestamp: &future})},
+		{"N", invalid, "1 or 60", value(types.MetricDatum{StorageResolution: aws.Int32(5)})},
 		{"N", "ValidationError", "enum value set", value(types.MetricDatum{Unit: "Parsecs"})},
-		{"N", "InvalidParameterValueException", "second time", value(types.MetricDatum{Dimensions: append(queueDimension, queueDimension...)})},
+		{"N", invalid, "second time", value(types.MetricDatum{Dimensions: twice})},
 	} {
-		_, err := w.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &c.namespace, MetricData: []types.MetricDatum{c.data}})
+		_, err := w.PutMetricData(
+			t.Context(),
+			&cloudwatch.PutMetricDataInput{Namespace: &c.namespace, MetricData: []types.MetricDatum{c.data}},
+		)
 		code, message := faultOf(err)
 		if !strings.HasPrefix(c.code, code) || code == "" || !strings.Contains(message, c.message) {
 			t.Errorf("want %s with %q, got %v", c.code, c.message, err)
@@ -256,11 +344,15 @@ func TestPutMetricDataRefused(t *testing.T) {
 	for i := range data {
 		data[i] = value(types.MetricDatum{})
 	}
-	_, err := w.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("N"), MetricData: data})
+	_, err := w.PutMetricData(
+		t.Context(),
+		&cloudwatch.PutMetricDataInput{Namespace: aws.String("N"), MetricData: data},
+	)
 	if _, message := faultOf(err); !strings.Contains(message, "greater than 1000") {
 		t.Errorf("1001 entries: %v", err)
 	}
-	if _, err = w.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("N"), MetricData: data[:1000]}); err != nil {
+	put := &cloudwatch.PutMetricDataInput{Namespace: aws.String("N"), MetricData: data[:1000]}
+	if _, err = w.PutMetricData(t.Context(), put); err != nil {
 		t.Errorf("1000 entries, which the client compresses: %v", err)
 	}
 }
@@ -271,14 +363,26 @@ func TestMetricStatisticsAndLists(t *testing.T) {
 	w.put(t, "Test", "A", from, 1, 2, 3, 10)
 	w.put(t, "Test", "B", from, 1)
 	w.put(t, "Other", "A", from, 1)
-	out, err := w.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{Namespace: aws.String("Test"), MetricName: aws.String("A"),
-		Dimensions: queueDimension, StartTime: &from, EndTime: aws.Time(from.Add(time.Hour)), Period: aws.Int32(300),
-		Statistics: []types.Statistic{"Average", "Sum", "Minimum", "Maximum", "SampleCount"}, ExtendedStatistics: []string{"p75"}})
+	out, err := w.GetMetricStatistics(
+		t.Context(),
+		&cloudwatch.GetMetricStatisticsInput{Namespace: aws.String("Test"), MetricName: aws.String("A"),
+			Dimensions: queueDimension, StartTime: &from, EndTime: aws.Time(from.Add(time.Hour)),
+			Period: aws.Int32(300),
+			Statistics: []types.Statistic{
+				"Average",
+				"Sum",
+				"Minimum",
+				"Maximum",
+				"SampleCount",
+			}, ExtendedStatistics: []string{"p75"}},
+	)
 	if err != nil || len(out.Datapoints) != 1 {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	p := out.Datapoints[0]
-	if *p.Average != 4 || *p.Sum != 16 || *p.Minimum != 1 || *p.Maximum != 10 || *p.SampleCount != 4 || p.ExtendedStatistics["p75"] != 3 || !p.Timestamp.Equal(from) {
+	if *p.Average != 4 || *p.Sum != 16 || *p.Minimum != 1 || *p.Maximum != 10 || *p.SampleCount != 4 ||
+		p.ExtendedStatistics["p75"] != 3 ||
+		!p.Timestamp.Equal(from) {
 		t.Errorf("datapoint is %+v", p)
 	}
 	for _, c := range []struct {
@@ -289,7 +393,9 @@ func TestMetricStatisticsAndLists(t *testing.T) {
 		{cloudwatch.ListMetricsInput{Namespace: aws.String("Test")}, 2},
 		{cloudwatch.ListMetricsInput{MetricName: aws.String("A")}, 2},
 		{cloudwatch.ListMetricsInput{Dimensions: []types.DimensionFilter{{Name: aws.String("QueueName")}}}, 3},
-		{cloudwatch.ListMetricsInput{Dimensions: []types.DimensionFilter{{Name: aws.String("QueueName"), Value: aws.String("x")}}}, 0},
+		{cloudwatch.ListMetricsInput{Dimensions: []types.DimensionFilter{
+			{Name: aws.String("QueueName"), Value: aws.String("x")},
+		}}, 0},
 	} {
 		got, err := w.ListMetrics(t.Context(), &c.in)
 		if err != nil || len(got.Metrics) != c.want {
@@ -300,13 +406,15 @@ func TestMetricStatisticsAndLists(t *testing.T) {
 
 func TestAScaledWorldHasItsOwnPeriod(t *testing.T) {
 	w := setup(t, func(c *Config) { c.Period = 3 * time.Second })
-	from := lately()
 	w.put(t, "Test", "A", time.Now(), 1)
 	for i := range 3 {
 		w.put(t, "Test", "A", time.Now().Add(-time.Duration(3*i)*time.Second), 4)
 	}
-	from = time.Now().Add(-time.Minute).Truncate(3 * time.Second)
-	if got := w.get(t, from, time.Now().Add(3*time.Second), query("n", "A", "SampleCount", 3)); strings.Count(got["n"], "@") != 3 {
+	from := time.Now().Add(-time.Minute).Truncate(3 * time.Second)
+	if got := w.get(t, from, time.Now().Add(3*time.Second), query("n", "A", "SampleCount", 3)); strings.Count(
+		got["n"],
+		"@",
+	) != 3 {
 		t.Errorf("datapoints of 3 seconds: %q", got["n"])
 	}
 }

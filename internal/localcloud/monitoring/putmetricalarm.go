@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,10 @@ import (
 // extraDatapoints is how many datapoints beyond its N an alarm reads for late ones; seen on AWS for 60 s periods.
 const extraDatapoints = 2
 
-func (s *Server) putMetricAlarm(ctx context.Context, in *cloudwatch.PutMetricAlarmInput) (*cloudwatch.PutMetricAlarmOutput, error) {
+func (s *Server) putMetricAlarm(
+	ctx context.Context,
+	in *cloudwatch.PutMetricAlarmInput,
+) (*cloudwatch.PutMetricAlarmOutput, error) {
 	name := aws.ToString(in.AlarmName)
 	if err := s.authorize(ctx, "PutMetricAlarm", s.alarmARN(name), nil); err != nil {
 		return nil, err
@@ -40,14 +44,16 @@ func (s *Server) putMetricAlarm(ctx context.Context, in *cloudwatch.PutMetricAla
 	return &cloudwatch.PutMetricAlarmOutput{}, nil
 }
 
-// keep takes up an alarm, or replaces the one of its name and takes over its state. Tags count for a new one. Needs s.mu.
+// keep takes up an alarm, or replaces the one of its name and takes over its state. Tags count for a new one. Needs
+// s.mu.
 func (s *Server) keep(a *alarm, tags []types.Tag, now time.Time) {
 	name := *a.AlarmName
 	a.AlarmArn = aws.String(s.alarmARN(name))
 	a.AlarmConfigurationUpdatedTimestamp = aws.Time(now)
 	if old := s.alarms[name]; old != nil {
 		a.StateValue, a.StateReason, a.StateReasonData = old.StateValue, old.StateReason, old.StateReasonData
-		a.StateUpdatedTimestamp, a.StateTransitionedTimestamp = old.StateUpdatedTimestamp, old.StateTransitionedTimestamp
+		a.StateUpdatedTimestamp = old.StateUpdatedTimestamp
+		a.StateTransitionedTimestamp = old.StateTransitionedTimestamp
 		s.record(a, types.HistoryItemTypeConfigurationUpdate, "Alarm \""+name+"\" updated", a.configuration())
 	} else {
 		a.unchecked(now)
@@ -73,7 +79,8 @@ func (s *Server) checkAlarm(in *cloudwatch.PutMetricAlarmInput) error {
 	wire.Enum(&v, "statistic", in.Statistic, in.Statistic.Values())
 	wire.Enum(&v, "unit", in.Unit, in.Unit.Values())
 	for path, list := range map[string][]string{
-		"alarmActions": in.AlarmActions, "oKActions": in.OKActions, "insufficientDataActions": in.InsufficientDataActions,
+		"alarmActions": in.AlarmActions, "oKActions": in.OKActions,
+		"insufficientDataActions": in.InsufficientDataActions,
 	} {
 		v.Size(path, len(list), 0, 5)
 	}
@@ -84,39 +91,45 @@ func (s *Server) checkAlarm(in *cloudwatch.PutMetricAlarmInput) error {
 }
 
 func (s *Server) checkAlarmMeaning(in *cloudwatch.PutMetricAlarmInput) error {
-	switch n, m := aws.ToInt32(in.EvaluationPeriods), aws.ToInt32(in.DatapointsToAlarm); {
-	case in.MetricName != nil && len(in.Metrics) > 0:
-		return validation("Metrics list and MetricName cannot be specified at the same time: give one of them.")
-	case in.MetricName == nil && len(in.Metrics) == 0:
-		return validation("Exactly one of MetricName and Metrics must be specified.")
-	case in.ThresholdMetricId != nil || strings.Contains(string(in.ComparisonOperator), "Upper") ||
-		strings.Contains(string(in.ComparisonOperator), "LowerThreshold"):
-		return validation("Anomaly detection alarms (ThresholdMetricId, %s) are not served by the local engine.",
-			in.ComparisonOperator)
-	case in.Threshold == nil:
-		return missing("Threshold")
-	case m > n:
+	if err := checkKind(in); err != nil {
+		return err
+	}
+	if n, m := aws.ToInt32(in.EvaluationPeriods), aws.ToInt32(in.DatapointsToAlarm); m > n {
 		return validation("DatapointsToAlarm (%d) must be less than or equal to EvaluationPeriods (%d).", m, n)
 	}
-	switch t := aws.ToString(in.TreatMissingData); t {
-	case "", "breaching", "notBreaching", "ignore", "missing":
-	default:
+	treatments := []string{"", "breaching", "notBreaching", "ignore", "missing"}
+	if t := aws.ToString(in.TreatMissingData); !slices.Contains(treatments, t) {
 		return validation("The value '%s' for parameter TreatMissingData is invalid."+
 			" Valid values are breaching, notBreaching, ignore and missing.", t)
 	}
-	if e := aws.ToString(in.EvaluateLowSampleCountPercentile); e != "" && e != "evaluate" && e != "ignore" {
+	if e := aws.ToString(in.EvaluateLowSampleCountPercentile); !slices.Contains([]string{"", "evaluate", "ignore"}, e) {
 		return validation("Option %s is not supported. "+
 			"Supported options for parameter EvaluateLowSampleCountPercentile are evaluate and ignore.", e)
 	}
-	for _, list := range [][]string{in.AlarmActions, in.OKActions, in.InsufficientDataActions} {
-		for _, arn := range list {
-			if !strings.HasPrefix(arn, "arn:") {
-				return validation("Invalid action ARN: %q.", arn)
-			}
+	for _, arn := range slices.Concat(in.AlarmActions, in.OKActions, in.InsufficientDataActions) {
+		if !strings.HasPrefix(arn, "arn:") {
+			return validation("Invalid action ARN: %q.", arn)
 		}
 	}
 	if in.MetricName != nil {
 		return s.checkSingleMetric(in)
+	}
+	return nil
+}
+
+// checkKind checks that the input describes one of the two kinds of alarm that are served: a metric or metric math
+// against a fixed threshold.
+func checkKind(in *cloudwatch.PutMetricAlarmInput) error {
+	operator := string(in.ComparisonOperator)
+	switch {
+	case in.MetricName != nil && len(in.Metrics) > 0:
+		return validation("Metrics list and MetricName cannot be specified at the same time: give one of them.")
+	case in.MetricName == nil && len(in.Metrics) == 0:
+		return validation("Exactly one of MetricName and Metrics must be specified.")
+	case in.ThresholdMetricId != nil, strings.Contains(operator, "Upper"), strings.Contains(operator, "LowerThreshold"):
+		return validation("Anomaly detection alarms (%s with ThresholdMetricId) are not served locally.", operator)
+	case in.Threshold == nil:
+		return missing("Threshold")
 	}
 	return nil
 }
@@ -135,7 +148,10 @@ func (s *Server) checkSingleMetric(in *cloudwatch.PutMetricAlarmInput) error {
 	}
 	if in.ExtendedStatistic != nil {
 		if _, ok := parseStatistic(*in.ExtendedStatistic); !ok {
-			return invalidValue("The value %s for parameter ExtendedStatistic is not supported.", *in.ExtendedStatistic)
+			return invalidValue(
+				"The value %s for parameter ExtendedStatistic is not supported.",
+				*in.ExtendedStatistic,
+			)
 		}
 	}
 	return nil
@@ -181,7 +197,8 @@ func (s *Server) alarmQueries(queries []types.MetricDataQuery) ([]tracking.Metri
 			ReturnData: q.ReturnData == nil || *q.ReturnData}
 		if q.MetricStat != nil {
 			t.Metric = &tracking.Metric{
-				Namespace: aws.ToString(q.MetricStat.Metric.Namespace), Name: aws.ToString(q.MetricStat.Metric.MetricName),
+				Namespace:  aws.ToString(q.MetricStat.Metric.Namespace),
+				Name:       aws.ToString(q.MetricStat.Metric.MetricName),
 				Dimensions: trackedDimensions(q.MetricStat.Metric.Dimensions),
 				Stat:       aws.ToString(q.MetricStat.Stat), Unit: string(q.MetricStat.Unit),
 			}
@@ -200,7 +217,8 @@ func (s *Server) alarmQueries(queries []types.MetricDataQuery) ([]tracking.Metri
 
 func (s *Server) checkAlarmPeriod(period *int32, evaluationPeriods int32) error {
 	p := time.Duration(aws.ToInt32(period)) * time.Second
-	if p != 10*time.Second && p != 20*time.Second && p != 30*time.Second && (p <= 0 || p%time.Minute != 0 && p%s.Period != 0) {
+	if p != 10*time.Second && p != 20*time.Second && p != 30*time.Second &&
+		(p <= 0 || p%time.Minute != 0 && p%s.Period != 0) {
 		return validation("Invalid period %d: it must be 10, 20, 30, or a multiple of 60.", aws.ToInt32(period))
 	}
 	longest, name := 24*time.Hour, "a day"

@@ -23,7 +23,10 @@ const (
 	newest        = 2 * time.Hour
 )
 
-func (s *Server) putMetricData(ctx context.Context, in *cloudwatch.PutMetricDataInput) (*cloudwatch.PutMetricDataOutput, error) {
+func (s *Server) putMetricData(
+	ctx context.Context,
+	in *cloudwatch.PutMetricDataInput,
+) (*cloudwatch.PutMetricDataOutput, error) {
 	namespace := aws.ToString(in.Namespace)
 	if in.Namespace == nil {
 		return nil, missing("Namespace")
@@ -76,8 +79,11 @@ func (s *Server) datum(namespace string, d types.MetricDatum, at string, now tim
 	}
 	if t := d.Timestamp; t != nil {
 		if t.Before(now.Add(-oldest)) || t.After(now.Add(newest)) {
-			return out, invalidValue("The parameter %s.Timestamp must specify a time no more than two weeks in the past"+
-				" and no more than two hours in the future.", at)
+			return out, invalidValue(
+				"The parameter %s.Timestamp must specify a time no more than two weeks in the past"+
+					" and no more than two hours in the future.",
+				at,
+			)
 		}
 		out.at = *t
 	}
@@ -97,7 +103,11 @@ func (s *Server) datum(namespace string, d types.MetricDatum, at string, now tim
 
 func checkedMetric(namespace, name string, dimensions []types.Dimension, at string) (metric, error) {
 	if len(dimensions) > maxDimensions {
-		return metric{}, invalidValue("The collection %s.Dimensions must not have a size greater than %d.", at, maxDimensions)
+		return metric{}, invalidValue(
+			"The collection %s.Dimensions must not have a size greater than %d.",
+			at,
+			maxDimensions,
+		)
 	}
 	seen := map[string]bool{}
 	list := make([]dimension, len(dimensions))
@@ -140,7 +150,13 @@ func sampleOf(d types.MetricDatum, at string) (sample, error) {
 }
 
 func exclusive(at, a, b string) *wire.Fault {
-	return invalidValue("The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.", at, a, at, b)
+	return invalidValue(
+		"The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.",
+		at,
+		a,
+		at,
+		b,
+	)
 }
 
 func fromStatisticSet(set *types.StatisticSet, at string) (sample, error) {
@@ -180,7 +196,12 @@ func fromValues(values, counts []float64, at string) (sample, error) {
 			weight = counts[i]
 		}
 		if !(weight >= 0) || math.IsInf(weight, 1) {
-			return sample{}, invalidValue("The value %v for parameter %s.Counts.member.%d is invalid.", weight, at, i+1)
+			return sample{}, invalidValue(
+				"The value %v for parameter %s.Counts.member.%d is invalid.",
+				weight,
+				at,
+				i+1,
+			)
 		}
 		if weight > 0 {
 			out.merge(repeated(v, weight))

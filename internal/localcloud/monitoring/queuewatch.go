@@ -21,7 +21,8 @@ type queueRecord struct {
 	traffic
 	open     map[string]*openMessage // by message id
 	receipts map[string]string       // message id by receipt handle
-	// filled is since when the queue was never seen empty; it dates messages that came another way, as a redrive does.
+	// filled is since when the queue was never seen empty; it dates messages that came another way, as a redrive
+	// does.
 	filled time.Time
 }
 
@@ -38,7 +39,8 @@ type traffic struct {
 	oldest                         time.Duration
 }
 
-// poisonous is from how many receives on a message does not count for ApproximateAgeOfOldestMessage (AWS documentation).
+// poisonous is from how many receives on a message does not count for ApproximateAgeOfOldestMessage (AWS
+// documentation).
 const poisonous = 3
 
 // ObserveSQS takes note of a successful call of the SQS API.
@@ -82,23 +84,28 @@ func (w *queueWatch) observe(call sqswatch.Call) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	q := w.queue(in.QueueURL[strings.LastIndexByte(in.QueueURL, '/')+1:])
-	switch call.Action {
+	q.apply(call.Action, in, out, call.At)
+	return nil
+}
+
+func (q *queueRecord) apply(action string, in, out sqsBody, at time.Time) {
+	switch action {
 	case "SendMessage":
-		q.send(out.MessageID, len(in.MessageBody), call.At)
+		q.send(out.MessageID, len(in.MessageBody), at)
 	case "SendMessageBatch":
 		sizes := map[string]int{}
 		for _, e := range in.Entries {
 			sizes[e.ID] = len(e.MessageBody)
 		}
 		for _, e := range out.Successful {
-			q.send(e.MessageID, sizes[e.ID], call.At)
+			q.send(e.MessageID, sizes[e.ID], at)
 		}
 	case "ReceiveMessage":
 		if len(out.Messages) == 0 {
 			q.empty++
 		}
 		for _, m := range out.Messages {
-			q.receive(m.MessageID, m.ReceiptHandle, call.At)
+			q.receive(m.MessageID, m.ReceiptHandle, at)
 		}
 	case "DeleteMessage":
 		q.delete(in.ReceiptHandle)
@@ -113,7 +120,6 @@ func (w *queueWatch) observe(call sqswatch.Call) error {
 	case "PurgeQueue":
 		q.clear()
 	}
-	return nil
 }
 
 func (w *queueWatch) queue(name string) *queueRecord {

@@ -35,8 +35,8 @@ func (s *Server) Track(queries []tracking.MetricQuery) {
 	}
 }
 
-// Read implements tracking.Metrics over the stored metrics, with their publication times. A key that was not passed to
-// [Server.Track] has no datapoints.
+// Read implements tracking.Metrics over the stored metrics, with their publication times. A key that was not passed
+// to [Server.Track] has no datapoints.
 func (s *Server) Read(key string, from time.Time, period time.Duration, at time.Time, out []float64) {
 	s.mu.Lock()
 	r, known := s.keys[key]
@@ -48,6 +48,7 @@ func (s *Server) Read(key string, from time.Time, period time.Duration, at time.
 		return
 	}
 	copy(out, values(s.store.read(window{
-		metric: r.metric, unit: r.unit, from: from, to: from.Add(time.Duration(len(out)) * period), period: period, now: at,
+		metric: r.metric, unit: r.unit, period: period, now: at,
+		from: from, to: from.Add(time.Duration(len(out)) * period),
 	}), r.stat))
 }

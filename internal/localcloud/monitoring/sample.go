@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// maxDistinct is how many different values a sample keeps exactly; beyond it they are rounded to three and then to two
-// significant digits. CloudWatch rounds likewise; percentiles then are off by less than 0.5 or 5 %.
+// maxDistinct is how many different values a sample keeps exactly; beyond it they are rounded to three and then to
+// two significant digits. CloudWatch rounds likewise; percentiles then are off by less than 0.5 or 5 %.
 const maxDistinct = 512
 
 // weighted is a value that was seen weight times.
@@ -62,7 +62,11 @@ func (s *sample) merge(other sample) {
 }
 
 func (s *sample) insert(v weighted) {
-	i, found := slices.BinarySearchFunc(s.values, v.value, func(w weighted, x float64) int { return cmp.Compare(w.value, x) })
+	i, found := slices.BinarySearchFunc(
+		s.values,
+		v.value,
+		func(w weighted, x float64) int { return cmp.Compare(w.value, x) },
+	)
 	if found {
 		s.values[i].weight += v.weight
 		return

@@ -44,14 +44,23 @@ func (s *Server) sampleServices(start, now time.Time) {
 			"RunningTaskCount": v.Running, "PendingTaskCount": v.Pending, "DesiredTaskCount": v.Desired,
 			"DeploymentCount": max(1, v.Deployments),
 		} {
-			data = append(data, s.sampled("ECS/ContainerInsights", name, dimensions, "Count", start, now, single(float64(value))))
+			data = append(
+				data,
+				s.sampled("ECS/ContainerInsights", name, dimensions, "Count", start, now, single(float64(value))),
+			)
 		}
 	}
 	s.store.put(now, data...)
 }
 
 // sampled is a datapoint of an AWS metric, readable once it is published.
-func (s *Server) sampled(namespace, name string, dimensions []dimension, unit string, start, end time.Time, v sample) datum {
+func (s *Server) sampled(
+	namespace, name string,
+	dimensions []dimension,
+	unit string,
+	start, end time.Time,
+	v sample,
+) datum {
 	return datum{
 		metric: newMetric(namespace, name, dimensions...), unit: unit, at: start, width: s.Period,
 		published: end.Add(s.PublicationDelay), sample: v,
@@ -84,7 +93,18 @@ func (s *Server) sampleQueues(ctx context.Context, start, now time.Time) {
 			"SentMessageSize":                       t.bytes,
 		} {
 			if v.count > 0 {
-				data = append(data, s.sampled("AWS/SQS", name, []dimension{{"QueueName", q.Name}}, cmp.Or(queueUnits[name], "Count"), start, now, v))
+				data = append(
+					data,
+					s.sampled(
+						"AWS/SQS",
+						name,
+						[]dimension{{"QueueName", q.Name}},
+						cmp.Or(queueUnits[name], "Count"),
+						start,
+						now,
+						v,
+					),
+				)
 			}
 		}
 	}

@@ -11,18 +11,18 @@ import (
 	"sqs-dynamic-target-tracking/internal/localcloud/wire"
 )
 
-// Config is what a Server is made from. The zero value serves CloudWatch as on AWS, without sampled metrics, events or
-// actions.
+// Config is what a Server is made from. The zero value serves CloudWatch as on AWS, without sampled metrics, events
+// or actions.
 type Config struct {
 	Account string // default "000000000000"
 	Region  string // default "us-east-1"
-	// Period is the length of a standard datapoint and how often alarms are evaluated and metrics sampled. Default 60 s,
-	// as on AWS; a scaled world has a shorter one. Whole seconds, if GetMetricData shall be able to name it.
+	// Period is the length of a standard datapoint and how often alarms are evaluated and metrics sampled. Default 60
+	// s, as on AWS; a scaled world has a shorter one. Whole seconds, if GetMetricData shall be able to name it.
 	Period time.Duration
 	// EvaluationOffset is how long after a full period alarms are evaluated. Default 9 s in 60.
 	EvaluationOffset time.Duration
-	// PublicationDelay is how long after its end a sampled datapoint (AWS/SQS, ECS/ContainerInsights) can first be read.
-	// Default: one Period; negative: none. It corresponds to tracking.Assumptions.PublicationDelay, which the
+	// PublicationDelay is how long after its end a sampled datapoint (AWS/SQS, ECS/ContainerInsights) can first be
+	// read. Default: one Period; negative: none. It corresponds to tracking.Assumptions.PublicationDelay, which the
 	// autoscaler therefore does not need to model.
 	PublicationDelay time.Duration
 
@@ -36,8 +36,9 @@ type Config struct {
 	// Notify publishes to the SNS topic that an alarm names as an action. nil: nothing is published.
 	Notify func(ctx context.Context, topicARN, subject, message string) error
 
-	// Authorize decides whether the caller in ctx may do action ("cloudwatch:PutMetricData") on resource (an ARN or "*").
-	// It returns nil, a *wire.Fault to answer (wire.AccessDenied), or an error of its own (status 500). nil: all may.
+	// Authorize decides whether the caller in ctx may do action ("cloudwatch:PutMetricData") on resource (an ARN or
+	// "*"). It returns nil, a *wire.Fault to answer (wire.AccessDenied), or an error of its own (status 500). nil:
+	// all may.
 	Authorize func(ctx context.Context, action, resource string, conditions map[string]string) error
 	// Otherwise serves the actions that are not made here, e.g. metric streams, by forwarding. nil: they are refused.
 	Otherwise http.Handler

@@ -83,7 +83,8 @@ func (s *sent) notify(_ context.Context, topic, subject, message string) error {
 func (w *world) put(t *testing.T, namespace, name string, at time.Time, values ...float64) {
 	t.Helper()
 	d := types.MetricDatum{MetricName: &name, Timestamp: &at, Values: values, Dimensions: queueDimension}
-	if _, err := w.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []types.MetricDatum{d}}); err != nil {
+	in := &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []types.MetricDatum{d}}
+	if _, err := w.PutMetricData(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -93,7 +94,11 @@ var queueDimension = []types.Dimension{{Name: aws.String("QueueName"), Value: aw
 // query asks for one statistic of a metric of the tests' namespace.
 func query(id, name, stat string, period int32) types.MetricDataQuery {
 	return types.MetricDataQuery{Id: &id, MetricStat: &types.MetricStat{
-		Metric: &types.Metric{Namespace: aws.String("Test"), MetricName: &name, Dimensions: queueDimension}, Period: &period, Stat: &stat,
+		Metric: &types.Metric{
+			Namespace:  aws.String("Test"),
+			MetricName: &name,
+			Dimensions: queueDimension,
+		}, Period: &period, Stat: &stat,
 	}}
 }
 

@@ -13,7 +13,11 @@ import (
 // sqsAPI is what is called of SQS.
 type sqsAPI interface {
 	ListQueues(context.Context, *sqs.ListQueuesInput, ...func(*sqs.Options)) (*sqs.ListQueuesOutput, error)
-	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+	GetQueueAttributes(
+		context.Context,
+		*sqs.GetQueueAttributesInput,
+		...func(*sqs.Options),
+	) (*sqs.GetQueueAttributesOutput, error)
 }
 
 // SQSQueues samples all queues through the SQS API.
@@ -44,11 +48,14 @@ func (q *SQSQueues) Sample(ctx context.Context) ([]QueueCounts, error) {
 
 func (q *SQSQueues) counts(ctx context.Context, url string) (QueueCounts, error) {
 	c := QueueCounts{Name: url[strings.LastIndexByte(url, '/')+1:]}
-	got, err := q.api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}})
+	got, err := q.api.GetQueueAttributes(
+		ctx,
+		&sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{
+			types.QueueAttributeNameApproximateNumberOfMessages,
+			types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+			types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+		}},
+	)
 	if err != nil {
 		return c, err
 	}
@@ -59,7 +66,12 @@ func (q *SQSQueues) counts(ctx context.Context, url string) (QueueCounts, error)
 	} {
 		n, err := strconv.Atoi(got.Attributes[string(name)])
 		if err != nil {
-			return c, fmt.Errorf("queue %s: attribute %s is %q, not a number", c.Name, name, got.Attributes[string(name)])
+			return c, fmt.Errorf(
+				"queue %s: attribute %s is %q, not a number",
+				c.Name,
+				name,
+				got.Attributes[string(name)],
+			)
 		}
 		*to = n
 	}

@@ -24,8 +24,8 @@ var (
 	rangeForm = regexp.MustCompile(`^(PR|TM|WM|TC|TS)\((-?[\d.]*)(%?):(-?[\d.]*)(%?)\)$`)
 )
 
-// parseStatistic understands the statistics of CloudWatch: the basic five, percentiles (p99.9), trimmed and winsorized
-// means, counts and sums (tm, wm, tc, ts, IQM) and their range forms, e.g. TM(10%:90%) or PR(:300).
+// parseStatistic understands the statistics of CloudWatch: the basic five, percentiles (p99.9), trimmed and
+// winsorized means, counts and sums (tm, wm, tc, ts, IQM) and their range forms, e.g. TM(10%:90%) or PR(:300).
 func parseStatistic(name string) (statistic, bool) {
 	if s, ok := basic[name]; ok {
 		return s, true

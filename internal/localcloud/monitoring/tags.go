@@ -16,7 +16,10 @@ import (
 // maxTags is how many tags a resource can have.
 const maxTags = 50
 
-func (s *Server) tagResource(ctx context.Context, in *cloudwatch.TagResourceInput) (*cloudwatch.TagResourceOutput, error) {
+func (s *Server) tagResource(
+	ctx context.Context,
+	in *cloudwatch.TagResourceInput,
+) (*cloudwatch.TagResourceOutput, error) {
 	arn := aws.ToString(in.ResourceARN)
 	if err := s.authorize(ctx, "TagResource", arn, nil); err != nil {
 		return nil, err
@@ -40,7 +43,10 @@ func (s *Server) tagResource(ctx context.Context, in *cloudwatch.TagResourceInpu
 	return &cloudwatch.TagResourceOutput{}, nil
 }
 
-func (s *Server) untagResource(ctx context.Context, in *cloudwatch.UntagResourceInput) (*cloudwatch.UntagResourceOutput, error) {
+func (s *Server) untagResource(
+	ctx context.Context,
+	in *cloudwatch.UntagResourceInput,
+) (*cloudwatch.UntagResourceOutput, error) {
 	arn := aws.ToString(in.ResourceARN)
 	if err := s.authorize(ctx, "UntagResource", arn, nil); err != nil {
 		return nil, err
@@ -56,7 +62,10 @@ func (s *Server) untagResource(ctx context.Context, in *cloudwatch.UntagResource
 	return &cloudwatch.UntagResourceOutput{}, nil
 }
 
-func (s *Server) listTagsForResource(ctx context.Context, in *cloudwatch.ListTagsForResourceInput) (*cloudwatch.ListTagsForResourceOutput, error) {
+func (s *Server) listTagsForResource(
+	ctx context.Context,
+	in *cloudwatch.ListTagsForResourceInput,
+) (*cloudwatch.ListTagsForResourceOutput, error) {
 	arn := aws.ToString(in.ResourceARN)
 	if err := s.authorize(ctx, "ListTagsForResource", arn, nil); err != nil {
 		return nil, err

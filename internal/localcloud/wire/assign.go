@@ -47,8 +47,9 @@ func assignValue(to reflect.Value, tree any, path string) error {
 		return assignMap(to, tree, path)
 	case reflect.Interface:
 		return nil // unions of newer features (PromQL alarms, wall-clock windows), which the local engine does not have
+	default:
+		return assignScalar(to, tree, path)
 	}
-	return assignScalar(to, tree, path)
 }
 
 func assignStruct(to reflect.Value, tree any, path string) error {
@@ -190,7 +191,8 @@ func boolOf(tree any) (value, ok bool) {
 	return false, false
 }
 
-// floatOf reads any number. Strings come from the query protocol and, for what JSON cannot say, as "NaN" or "Infinity".
+// floatOf reads any number. Strings come from the query protocol and, for what JSON cannot say, as "NaN" or
+// "Infinity".
 func floatOf(tree any) (float64, bool) {
 	switch t := tree.(type) {
 	case float64:

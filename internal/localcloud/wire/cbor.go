@@ -17,7 +17,9 @@ type cborProtocol struct {
 }
 
 var (
-	cborReader = mustMode(cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), MaxArrayElements: 1 << 20}.DecMode())
+	cborReader = mustMode(
+		cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), MaxArrayElements: 1 << 20}.DecMode(),
+	)
 	cborWriter = mustMode(cbor.EncOptions{Sort: cbor.SortBytewiseLexical}.EncMode())
 )
 

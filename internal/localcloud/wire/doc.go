@@ -2,8 +2,10 @@
 //
 // A [Service] is an http.Handler made of operations over the SDK's own input and output structures:
 //
-//	s := wire.Service{ShapeName: "AnyScaleFrontendService", JSON: "1.1"}
-//	wire.Handle(&s, "RegisterScalableTarget", func(ctx context.Context, in *aas.RegisterScalableTargetInput) (*aas.RegisterScalableTargetOutput, error) { ... })
+//	s := wire.Service{ShapeName: "GraniteServiceVersion20100801", JSON: "1.0"}
+//	wire.Handle(&s, "PutDashboard", func(ctx context.Context, in *PutDashboardInput) (*PutDashboardOutput, error) {
+//		...
+//	})
 //
 // The same operation answers smithy rpc-v2-cbor (Go SDK and boto3 for CloudWatch), AWS JSON 1.0 and 1.1
 // (X-Amz-Target) and the older query protocol with XML answers. The member names are those of the SDK's fields, which

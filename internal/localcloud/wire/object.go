@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -36,13 +37,7 @@ func treeOf(v reflect.Value) any {
 	case reflect.Pointer:
 		return treeOf(v.Elem())
 	case reflect.Struct:
-		o := object{}
-		for i := range v.NumField() {
-			if f := v.Type().Field(i); isMember(f) && !absent(v.Field(i)) {
-				o = append(o, member{f.Name, treeOf(v.Field(i))})
-			}
-		}
-		return o
+		return membersOf(v)
 	case reflect.Slice:
 		list := make([]any, v.Len())
 		for i := range list {
@@ -50,17 +45,7 @@ func treeOf(v reflect.Value) any {
 		}
 		return list
 	case reflect.Map:
-		d := dictionary{}
-		for it := v.MapRange(); it.Next(); {
-			d = append(d, member{it.Key().String(), treeOf(it.Value())})
-		}
-		slices.SortFunc(d, func(a, b member) int {
-			if a.name < b.name {
-				return -1
-			}
-			return 1
-		})
-		return d
+		return entriesOf(v)
 	case reflect.String:
 		return v.String()
 	case reflect.Bool:
@@ -69,8 +54,28 @@ func treeOf(v reflect.Value) any {
 		return v.Int()
 	case reflect.Float32, reflect.Float64:
 		return v.Float()
+	default:
+		panic(fmt.Sprintf("wire: cannot answer with a %s", v.Type()))
 	}
-	panic(fmt.Sprintf("wire: cannot answer with a %s", v.Type()))
+}
+
+func membersOf(v reflect.Value) object {
+	o := object{}
+	for i := range v.NumField() {
+		if f := v.Type().Field(i); isMember(f) && !absent(v.Field(i)) {
+			o = append(o, member{f.Name, treeOf(v.Field(i))})
+		}
+	}
+	return o
+}
+
+func entriesOf(v reflect.Value) dictionary {
+	d := dictionary{}
+	for it := v.MapRange(); it.Next(); {
+		d = append(d, member{it.Key().String(), treeOf(it.Value())})
+	}
+	slices.SortFunc(d, func(a, b member) int { return cmp.Compare(a.name, b.name) })
+	return d
 }
 
 // absent tells whether a member is left out: nil, or an enum without a value.
@@ -82,6 +87,7 @@ func absent(v reflect.Value) bool {
 		return true // unions: see assignValue
 	case reflect.String:
 		return v.String() == ""
+	default:
+		return false
 	}
-	return false
 }

@@ -80,7 +80,7 @@ func (e *Engine) finish(d *Decision, now time.Time, status ActivityStatus, messa
 	e.running.StatusMessage = statusMessage(e.running.To, message)
 	d.Activities = append(d.Activities, *e.running)
 	e.running = nil
-	e.cooldown.complete(now)
+	e.cooldowns.complete(now)
 }
 
 func statusMessage(count int, then string) string {

@@ -39,6 +39,11 @@ type Assumptions struct {
 	ScaleOutCooldown, ScaleInCooldown time.Duration
 	// CooldownStart is the moment from which a cooldown counts.
 	CooldownStart CooldownStart
+	// CooldownScope is whose scaling a cooldown holds back.
+	CooldownScope CooldownScope
+	// CooldownProlonged: a larger scale-out within a scale-out cooldown begins it anew. Otherwise it ends when the first
+	// one's does.
+	CooldownProlonged bool
 	// CooldownBasis is the capacity that a scale-out during a cooldown starts from.
 	CooldownBasis CooldownBasis
 	// ZeroDatapoints is how many newest datapoints above the target a service at capacity 0 waits for.
@@ -78,6 +83,15 @@ const (
 	FromCompletion CooldownStart = "completion" // when as many tasks run as were wanted
 )
 
+// CooldownScope says whose scaling a cooldown holds back.
+type CooldownScope string
+
+// Scopes of a cooldown.
+const (
+	PerPolicy CooldownScope = "policy" // that of the policy that began it
+	PerTarget CooldownScope = "target" // that of all policies
+)
+
 // CooldownBasis says what a scale-out during a cooldown starts from.
 type CooldownBasis string
 
@@ -104,6 +118,7 @@ func DefaultAssumptions() Assumptions {
 		ScaleOutCooldown: 5 * time.Minute,
 		ScaleInCooldown:  5 * time.Minute,
 		CooldownStart:    FromDecision,
+		CooldownScope:    PerPolicy,
 		CooldownBasis:    BeforeScaleOut,
 		ZeroDatapoints:   1,
 	}
@@ -157,6 +172,8 @@ func Catalogue() []Known {
 		{"ScaleInCooldown", Documented, apiTarget + ": 300 s for ECS services"},
 		{"CooldownStart", Inferred, userGuide +
 			": after it successfully scales out it starts to calculate the cooldown time"},
+		{"CooldownScope", Inferred, userGuide + ": the scaling policy won't increase the desired capacity again"},
+		{"CooldownProlonged", Unknown, userGuide + " speaks of what the initiating scale-out added"},
 		{"CooldownBasis", Inferred, userGuide +
 			": capacity added by the initiating scale-out is part of the next one's desired capacity"},
 		{"ZeroDatapoints", Documented, "ECS developer guide, Service auto scaling: waits for one data point at " +
@@ -201,6 +218,7 @@ func (a Assumptions) Validate() error {
 			"CooldownStart", a.CooldownStart, oneOf(a.CooldownStart, FromDecision, FromCompletion),
 			"decision or completion",
 		},
+		{"CooldownScope", a.CooldownScope, oneOf(a.CooldownScope, PerPolicy, PerTarget), "policy or target"},
 		{
 			"CooldownBasis", a.CooldownBasis, oneOf(a.CooldownBasis, BeforeScaleOut, RunningCount),
 			"before-scale-out or running",

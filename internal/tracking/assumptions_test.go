@@ -49,6 +49,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"Datapoint":        func(a *Assumptions) { a.Datapoint = "oldest" },
 		"ScaleInPace":      func(a *Assumptions) { a.ScaleInPace = "" },
 		"CooldownStart":    func(a *Assumptions) { a.CooldownStart = "" },
+		"CooldownScope":    func(a *Assumptions) { a.CooldownScope = "" },
 		"CooldownBasis":    func(a *Assumptions) { a.CooldownBasis = "" },
 		"ScaleInCooldown":  func(a *Assumptions) { a.ScaleInCooldown = -1 },
 		"ScaleOutCooldown": func(a *Assumptions) { a.ScaleOutCooldown = -1 },

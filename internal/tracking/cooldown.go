@@ -2,7 +2,64 @@ package tracking
 
 import "time"
 
-// cooldown is what the last scaling actions of policies block.
+// cooldowns are the cooldowns of a scalable target: each policy has its own, or all share one, as the assumption says.
+type cooldowns struct {
+	assume Assumptions
+	of     map[string]*cooldown // by policy; "" where they share one
+}
+
+func newCooldowns(a Assumptions) cooldowns {
+	return cooldowns{assume: a, of: map[string]*cooldown{}}
+}
+
+// by returns the cooldown that a policy begins and waits for.
+func (c cooldowns) by(policy string) *cooldown {
+	if c.assume.CooldownScope == PerTarget {
+		policy = ""
+	}
+	if c.of[policy] == nil {
+		c.of[policy] = &cooldown{}
+	}
+	return c.of[policy]
+}
+
+// scaledOut begins a scale-out cooldown. No scale-in cooldown outlasts a scale-out.
+func (c cooldowns) scaledOut(now time.Time, out proposal, running, to int) {
+	for _, other := range c.of {
+		other.inUntil, other.waitingIn = time.Time{}, 0
+	}
+	c.by(out.policy).scaledOut(now, out.cooldown, c.assume, running, to)
+}
+
+// scaledIn begins a scale-in cooldown. What was added before is gone, so the scale-out cooldowns end.
+func (c cooldowns) scaledIn(now time.Time, in proposal) {
+	for _, other := range c.of {
+		other.endOut()
+	}
+	c.by(in.policy).scaledIn(now, in.cooldown, c.assume.CooldownStart)
+}
+
+// complete lets the cooldowns that waited for the activity count from now on.
+func (c cooldowns) complete(now time.Time) {
+	for _, each := range c.of {
+		each.complete(now)
+	}
+}
+
+// until returns when the last scale-out and scale-in cooldowns end.
+func (c cooldowns) until() (out, in time.Time) {
+	for _, each := range c.of {
+		if each.outUntil.After(out) {
+			out = each.outUntil
+		}
+		if each.inUntil.After(in) {
+			in = each.inUntil
+		}
+	}
+	return out, in
+}
+
+// cooldown is what scaling actions block.
 //
 // During a scale-out cooldown a scale-out is computed from the capacity before the one that began it, so that what it
 // added counts as part of the next: only a larger one acts, and only with the difference. A scale-in cooldown blocks
@@ -23,22 +80,31 @@ var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 func (c *cooldown) out(now time.Time) bool { return now.Before(c.outUntil) }
 func (c *cooldown) in(now time.Time) bool  { return now.Before(c.inUntil) }
 
-// scaledOut begins or prolongs the scale-out cooldown.
-func (c *cooldown) scaledOut(now time.Time, length time.Duration, start CooldownStart, running, to int) {
-	if !c.out(now) {
+// scaledOut begins the scale-out cooldown, or, while it lasts, adds to what it stands for; whether that prolongs it, the
+// assumptions say.
+func (c *cooldown) scaledOut(now time.Time, length time.Duration, a Assumptions, running, to int) {
+	lasting := c.out(now)
+	if !lasting {
 		c.base = running
 	}
 	c.added = to - c.base
-	c.inUntil, c.waitingIn = time.Time{}, 0
+	if lasting && !a.CooldownProlonged {
+		return
+	}
 	c.outUntil, c.waitingOut = now.Add(length), 0
-	if start == FromCompletion {
+	if a.CooldownStart == FromCompletion {
 		c.outUntil, c.waitingOut = never, length
 	}
 }
 
-// scaledIn begins the scale-in cooldown. What was added before is gone, so the other one ends.
+// endOut ends the scale-out cooldown.
+func (c *cooldown) endOut() {
+	*c = cooldown{inUntil: c.inUntil, waitingIn: c.waitingIn}
+}
+
+// scaledIn begins the scale-in cooldown.
 func (c *cooldown) scaledIn(now time.Time, length time.Duration, start CooldownStart) {
-	*c = cooldown{inUntil: now.Add(length)}
+	c.inUntil, c.waitingIn = now.Add(length), 0
 	if start == FromCompletion {
 		c.inUntil, c.waitingIn = never, length
 	}

@@ -131,7 +131,9 @@ func (p *stepPolicy) propose(a Assumptions, from int) proposal {
 func (p *stepPolicy) step(breach float64) (Step, bool) {
 	for _, s := range p.Steps {
 		lower, upper := s.interval()
-		if breach >= 0 && lower <= breach && breach < upper || breach < 0 && lower < breach && breach <= upper {
+		above := breach >= 0 && lower <= breach && breach < upper
+		below := breach <= 0 && lower < breach && breach <= upper // a metric at the threshold breaches `<=` too
+		if above || below {
 			return s, true
 		}
 	}

@@ -43,7 +43,7 @@ type Engine struct {
 	tracking  []*trackingPolicy
 	steps     []*stepPolicy
 
-	cooldown   cooldown
+	cooldowns  cooldowns
 	running    *Activity // that still lasts
 	lastReason reasonKey
 }
@@ -61,6 +61,7 @@ func New(c Config) (*Engine, error) {
 	}
 	return &Engine{
 		resourceID: c.ResourceID, assume: c.Assumptions, metrics: c.Metrics, newID: c.NewID, bounds: c.Bounds,
+		cooldowns: newCooldowns(c.Assumptions),
 	}, nil
 }
 
@@ -81,7 +82,7 @@ func (e *Engine) PutTargetTracking(_ time.Time, p TargetTracking) error {
 		policy.high.update(e.tracking[at].high)
 		policy.low.update(e.tracking[at].low)
 	}
-	e.put(at >= 0)
+	e.put(p.Name, at >= 0)
 	if at >= 0 {
 		e.tracking[at] = policy
 		return nil
@@ -98,7 +99,7 @@ func (e *Engine) PutStep(_ time.Time, p StepScaling) error {
 		return err
 	}
 	at := slices.IndexFunc(e.steps, func(old *stepPolicy) bool { return old.Name == p.Name })
-	e.put(at >= 0)
+	e.put(p.Name, at >= 0)
 	if at < 0 {
 		e.DeletePolicy(p.Name) // a target tracking policy of the same name
 		e.steps = append(e.steps, policy)
@@ -116,9 +117,9 @@ func (e *Engine) PutStep(_ time.Time, p StepScaling) error {
 }
 
 // put notes that a policy was written.
-func (e *Engine) put(replaced bool) {
+func (e *Engine) put(policy string, replaced bool) {
 	if replaced && e.assume.PutResetsCooldown {
-		e.cooldown = cooldown{}
+		*e.cooldowns.by(policy) = cooldown{}
 	}
 	e.lastReason = reasonKey{}
 }
@@ -170,14 +171,16 @@ func (e *Engine) evaluateAlarms(now time.Time) {
 
 // outProposal returns the largest scale-out that a policy asks for, and whether any asks: then nothing is removed.
 func (e *Engine) outProposal(now time.Time, c Capacity) (out proposal, anyOut bool) {
-	from := e.cooldown.basis(now, e.assume.CooldownBasis, c.Running)
+	from := func(policy string) int {
+		return e.cooldowns.by(policy).basis(now, e.assume.CooldownBasis, c.Running)
+	}
 	out = noProposal
 	for _, p := range e.tracking {
-		out = out.larger(p.scaleOut(e.assume, from, c.Running == 0 && c.Desired == 0))
+		out = out.larger(p.scaleOut(e.assume, from(p.Name), c.Running == 0 && c.Desired == 0))
 	}
 	anyOut = out.wanted >= 0
 	for _, p := range e.steps {
-		if step := p.propose(e.assume, from); step.wanted > from {
+		if step := p.propose(e.assume, from(p.Name)); step.wanted > from(p.Name) {
 			out, anyOut = out.larger(step), true
 		}
 	}
@@ -189,15 +192,16 @@ func (e *Engine) scaleOut(d *Decision, now time.Time, c Capacity, out proposal) 
 	if e.suspended.Out || c.Desired > e.bounds.Max {
 		return
 	}
-	wanted := e.cooldown.reduce(now, e.assume.CooldownBasis, c, out.wanted)
+	cooldown := e.cooldowns.by(out.policy)
+	wanted := cooldown.reduce(now, e.assume.CooldownBasis, c, out.wanted)
 	to := e.bounds.clamp(wanted)
 	switch {
 	case to > c.Desired:
 		e.begin(d, now, out.policy, out.cause(), c.Desired, to)
-		e.cooldown.scaledOut(now, out.cooldown, e.assume.CooldownStart, c.Running, to)
+		e.cooldowns.scaledOut(now, out, c.Running, to)
 	case wanted > c.Desired:
 		e.notScaled(d, now, out, AtMaxCapacity, c.Desired)
-	case !e.cooldown.out(now):
+	case !cooldown.out(now):
 		e.notScaled(d, now, out, AtDesiredCapacity, c.Desired)
 	}
 }
@@ -243,7 +247,7 @@ func (e *Engine) trackingIn(c Capacity) (in proposal, flapping bool) {
 
 // scaleIn carries out a scale-in that the policies agree to, if nothing forbids it.
 func (e *Engine) scaleIn(d *Decision, now time.Time, c Capacity, in proposal, flapping bool) {
-	if e.suspended.In || e.cooldown.in(now) {
+	if e.suspended.In || e.cooldowns.by(in.policy).in(now) {
 		return
 	}
 	to := e.bounds.clamp(in.wanted)
@@ -258,7 +262,7 @@ func (e *Engine) scaleIn(d *Decision, now time.Time, c Capacity, in proposal, fl
 		e.notScaled(d, now, in, PutAsUnscalable, c.Desired)
 	default:
 		e.begin(d, now, in.policy, in.cause(), c.Desired, to)
-		e.cooldown.scaledIn(now, in.cooldown, e.assume.CooldownStart)
+		e.cooldowns.scaledIn(now, in)
 	}
 }
 
@@ -284,4 +288,4 @@ func (e *Engine) Alarms() []AlarmStatus {
 
 // CooldownUntil returns when the running scale-out and scale-in cooldowns end; zero for none so far. A cooldown that
 // waits for its activity ends in the year 9999.
-func (e *Engine) CooldownUntil() (out, in time.Time) { return e.cooldown.outUntil, e.cooldown.inUntil }
+func (e *Engine) CooldownUntil() (out, in time.Time) { return e.cooldowns.until() }

@@ -65,7 +65,7 @@ func steady(n int) Capacity { return Capacity{Desired: n, Running: n} }
 
 func noScaleIn(p *TargetTracking) { p.DisableScaleIn = true }
 
-func cooldowns(out, in time.Duration) func(*TargetTracking) {
+func withCooldowns(out, in time.Duration) func(*TargetTracking) {
 	return func(p *TargetTracking) { p.ScaleOutCooldown, p.ScaleInCooldown = &out, &in }
 }
 
@@ -208,20 +208,27 @@ func TestScaleOutCooldown(t *testing.T) {
 		want    int
 	}
 	for _, test := range []struct {
-		name  string
-		basis CooldownBasis
-		steps []step
+		name      string
+		basis     CooldownBasis
+		prolonged bool
+		steps     []step
 	}{
-		{"before-scale-out: stale datapoints do not compound", BeforeScaleOut, []step{
+		{"before-scale-out: stale datapoints do not compound", BeforeScaleOut, false, []step{
 			{1, 10, 15, 15}, // cooldown until minute 6
 			{2, 10, 15, 15}, // the same again
 			{3, 15, 15, 15}, // the new tasks run, the datapoint is still the old one
 			{4, 15, 18, 18}, // larger: 10 would need 18, of which 5 were added
-			{5, 18, 17, 18}, // the cooldown began anew at minute 4
-			{8, 18, 17, 18},
-			{9, 18, 12, 22}, // over: 18 * 1.2
+			{5, 18, 17, 18},
+			{6, 18, 12, 22}, // over, five minutes after the first: 18 * 1.2
 		}},
-		{"running: only the surplus over what was added", RunningCount, []step{
+		{"prolonged by a larger scale-out", BeforeScaleOut, true, []step{
+			{1, 10, 15, 15},
+			{4, 15, 18, 18}, // the cooldown begins anew
+			{6, 18, 17, 18},
+			{8, 18, 17, 18},
+			{9, 18, 12, 22}, // over
+		}},
+		{"running: only the surplus over what was added", RunningCount, true, []step{
 			{1, 10, 15, 15},
 			{2, 10, 15, 15},
 			{3, 15, 15, 18}, // 15 * 1.5 - 15 = 8, of which 5 were added: compounds
@@ -231,7 +238,7 @@ func TestScaleOutCooldown(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			assume := quick()
-			assume.CooldownBasis = test.basis
+			assume.CooldownBasis, assume.CooldownProlonged = test.basis, test.prolonged
 			b := newBench(t, assume, Bounds{1, 1000})
 			b.track("m", 10)
 			desired := 10
@@ -251,7 +258,7 @@ func TestScaleOutCooldown(t *testing.T) {
 // target immediately. In this case, the scale-in cooldown period stops and doesn't complete."
 func TestScaleInCooldown(t *testing.T) {
 	b := newBench(t, quick(), Bounds{1, 100})
-	b.track("m", 10, cooldowns(0, 5*time.Minute))
+	b.track("m", 10, withCooldowns(0, 5*time.Minute))
 	desired := 20
 	for _, s := range []struct {
 		minute int
@@ -268,6 +275,39 @@ func TestScaleInCooldown(t *testing.T) {
 		if desired = d.Desired; desired != s.want {
 			t.Fatalf("minute %d: desired %d, want %d", s.minute, desired, s.want)
 		}
+	}
+}
+
+// TestCooldownScope: whether a policy waits for the cooldown that another one began is nowhere said.
+func TestCooldownScope(t *testing.T) {
+	for scope, want := range map[CooldownScope]int{
+		PerPolicy: 18, // the second policy computes from what runs: 15 * 1.2
+		PerTarget: 15, // from the 10 before the first one's scale-out: 12, which is less than 15
+	} {
+		assume := quick()
+		assume.CooldownScope = scope
+		b := newBench(t, assume, Bounds{1, 100})
+		b.track("a", 10)
+		b.track("b", 10)
+		b.next(steady(10), map[string]float64{"a": 15, "b": 10})
+		if d := b.next(steady(15), map[string]float64{"a": 10, "b": 12}); d.Desired != want {
+			t.Errorf("%s: desired %d, want %d", scope, d.Desired, want)
+		}
+	}
+}
+
+// TestScaleOutEndsEveryScaleInCooldown, whichever policy began it.
+func TestScaleOutEndsEveryScaleInCooldown(t *testing.T) {
+	b := newBench(t, quick(), Bounds{1, 100})
+	b.track("a", 10)
+	b.track("b", 10)
+	b.next(steady(20), map[string]float64{"a": 5, "b": 4})
+	if _, in := b.CooldownUntil(); in.IsZero() {
+		t.Fatal("a scale-in began no cooldown")
+	}
+	b.next(steady(10), map[string]float64{"a": 5, "b": 15})
+	if _, in := b.CooldownUntil(); !in.IsZero() {
+		t.Errorf("scale-in cooldown until %v after another policy's scale-out", in)
 	}
 }
 

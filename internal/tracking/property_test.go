@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,8 @@ func drawAssumptions(t *rapid.T) Assumptions {
 	a.ScaleInPace = rapid.SampledFrom([]Pace{Proportional, OneAtATime}).Draw(t, "pace")
 	a.Datapoint = rapid.SampledFrom([]DatapointChoice{Newest, Average, Nearest}).Draw(t, "datapoint")
 	a.CooldownBasis = rapid.SampledFrom([]CooldownBasis{BeforeScaleOut, RunningCount}).Draw(t, "basis")
+	a.CooldownScope = rapid.SampledFrom([]CooldownScope{PerPolicy, PerTarget}).Draw(t, "scope")
+	a.CooldownProlonged = rapid.Bool().Draw(t, "prolonged")
 	a.CooldownStart = rapid.SampledFrom([]CooldownStart{FromDecision, FromCompletion}).Draw(t, "start")
 	a.PublicationDelay = time.Duration(rapid.IntRange(0, 180).Draw(t, "delay")) * time.Second
 	a.ScaleOutCooldown = time.Duration(rapid.IntRange(0, 10).Draw(t, "out cooldown")) * time.Minute
@@ -179,7 +182,11 @@ func TestPropertyDeterministic(t *testing.T) {
 		putFromZero(t, w.engine, w.assume)
 		w.arrivals = func(at time.Duration) float64 { return 2 + 2*math.Sin(at.Hours()*3) }
 		w.run(6 * time.Hour)
-		return fmt.Sprintf("%+v", w.activity)
+		told, err := json.Marshal(w.activity) // follows pointers
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(told)
 	}
 	if first, second := run(), run(); first != second || len(first) < 100 {
 		t.Errorf("%s\n%s", first, second)

@@ -153,6 +153,22 @@ func TestStepAggregation(t *testing.T) {
 	}
 }
 
+// TestStepAtTheThreshold: a metric that equals the threshold of a `<=` alarm breaches it, and the upper bound of the
+// step below is inclusive ("If the metric value is below the breach threshold, the lower bound is exclusive and the upper
+// bound is inclusive"). The AWS CDK makes such a policy: one task less at 0 messages.
+func TestStepAtTheThreshold(t *testing.T) {
+	b := stepBench(t, StepScaling{
+		Adjustment: ChangeInCapacity, Steps: []Step{{Upper: bound(0), Adjustment: -1}},
+		Alarms: []AlarmSpec{{
+			Name: "alarm", Metrics: SingleMetric(metric("m")), Comparison: LessThanOrEqual, Period: time.Minute,
+			EvaluationPeriods: 1,
+		}},
+	}, 0)
+	if d := b.next(steady(10), map[string]float64{"m": 0}); d.Desired != 9 {
+		t.Errorf("desired %d, want 9", d.Desired)
+	}
+}
+
 // TestStepScaleInWaitsForNobody: "if the step scaling policy initiates a scale-in activity before the target tracking
 // policy is ready to scale in, the scale-in activity will not be blocked".
 func TestStepScaleInWaitsForNobody(t *testing.T) {

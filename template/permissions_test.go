@@ -111,7 +111,7 @@ var granted = map[string][]grant{
 	"RetuneApplyRole": withLogs("RetuneLogGroup",
 		grant{"application-autoscaling:DescribeScalingPolicies", anything},
 		grant{"application-autoscaling:PutScalingPolicy", "application-autoscaling" + here + "scalable-target/*"},
-		grant{"cloudwatch:DeleteAlarms", trackingAlarms}, grant{"cloudwatch:DescribeAlarms", trackingAlarms},
+		grant{"cloudwatch:DeleteAlarms", trackingAlarms}, grant{"cloudwatch:DescribeAlarms", anything},
 		grant{"cloudwatch:PutMetricAlarm", trackingAlarms},
 		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"}),
 	"RetunePublishRole": withLogs("RetuneLogGroup",
@@ -159,8 +159,10 @@ func rolesOf(t *testing.T, d document, id string) map[string]bool {
 	return roles
 }
 
-// The actions that AWS knows no resource for (service authorization reference).
+// The actions that AWS knows no resource for (service authorization reference),
+// and one that Application Auto Scaling calls for all alarms.
 var withoutResource = []string{
+	"cloudwatch:DescribeAlarms",
 	"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
 	"ecr:GetAuthorizationToken",
 	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",

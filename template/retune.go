@@ -138,7 +138,11 @@ func putScalingPolicy() []any {
 		statement{
 			Comment: "The alarms of this service's tracking policies; AWS adds a random ending.",
 			Effect:  "Allow", Resource: alarms,
-			Action: []string{"cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"},
+			Action: []string{"cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"},
+		},
+		statement{
+			Comment: "They are looked for among all alarms.",
+			Effect:  "Allow", Action: []string{"cloudwatch:DescribeAlarms"}, Resource: "*",
 		},
 	}
 }

@@ -201,6 +201,20 @@ func TestPoliciesArePutShownAndDeleted(t *testing.T) {
 	}
 }
 
+func TestATargetHasAtMost50Policies(t *testing.T) {
+	w := setup(t, nil)
+	w.register(t, 1, 10)
+	for i := range maxPolicies + 1 {
+		in := backlogPolicy(fmt.Sprint("p", i), 10)
+		metrics := in.TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics
+		metrics[0].Label = aws.String(fmt.Sprint(i)) // the same metric twice would be refused for another reason
+		_, err := w.PutScalingPolicy(t.Context(), in)
+		if code, _ := faultOf(err); (code == "LimitExceededException") != (i == maxPolicies) {
+			t.Fatalf("policy %d of %d: %v", i+1, maxPolicies, err)
+		}
+	}
+}
+
 func TestPoliciesOfOtherServicesHaveAlarms(t *testing.T) {
 	w := setup(t, nil)
 	for ns, want := range map[string]struct {

@@ -292,14 +292,15 @@ func (s *Server) authorizePolicy(ctx context.Context, action string, k key) erro
 	if s.Authorize == nil || !ok {
 		return nil
 	}
+	alarms := s.alarmARN("TargetTracking-" + k.resource + "-*")
 	needs := []struct{ action, resource string }{
-		{"cloudwatch:DescribeAlarms", "*"},
-		{"cloudwatch:DeleteAlarms", s.alarmARN("TargetTracking-" + k.resource + "-*")},
+		{"cloudwatch:DescribeAlarms", alarms},
+		{"cloudwatch:DeleteAlarms", alarms},
 	}
 	if action == "PutScalingPolicy" {
 		arn := fmt.Sprintf("arn:aws:ecs:%s:%s:service/%s/%s", s.Region, s.Account, cluster, service)
 		needs = append(needs, []struct{ action, resource string }{
-			{"cloudwatch:PutMetricAlarm", s.alarmARN("TargetTracking-" + k.resource + "-*")},
+			{"cloudwatch:PutMetricAlarm", alarms},
 			{"ecs:DescribeServices", arn}, {"ecs:UpdateService", arn},
 		}...)
 	}

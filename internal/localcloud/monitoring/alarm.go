@@ -3,6 +3,7 @@ package monitoring
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,7 +44,11 @@ func (s *Server) ShowAlarm(m ManagedAlarm) {
 		s.record(a, types.HistoryItemTypeConfigurationUpdate, "Alarm \""+name+"\" created", a.configuration())
 	}
 	fresh := shownSpec(m.Status.Spec)
-	a.Threshold, a.Metrics, a.Period = fresh.Threshold, fresh.Metrics, fresh.Period
+	if *fresh.Threshold != *a.Threshold || !reflect.DeepEqual(fresh.Metrics, a.Metrics) {
+		a.Threshold, a.Metrics = fresh.Threshold, fresh.Metrics
+		a.AlarmConfigurationUpdatedTimestamp = aws.Time(now)
+		s.record(a, types.HistoryItemTypeConfigurationUpdate, "Alarm \""+name+"\" updated", a.configuration())
+	}
 	a.AlarmDescription = aws.String(m.Description)
 	a.AlarmActions = m.Actions
 	s.move(a, types.StateValue(m.Status.State), m.Status.Reason, m.Status.ReasonData, now)

@@ -23,10 +23,10 @@ func (s *Server) describeAlarms(
 	ctx context.Context,
 	in *cloudwatch.DescribeAlarmsInput,
 ) (*cloudwatch.DescribeAlarmsOutput, error) {
-	if err := s.authorize(ctx, "DescribeAlarms", "*", nil); err != nil {
+	if err := checkDescribe(in); err != nil {
 		return nil, err
 	}
-	if err := checkDescribe(in); err != nil {
+	if err := s.authorizeDescribe(ctx, in); err != nil {
 		return nil, err
 	}
 	skip, err := offsetOf(in.NextToken)
@@ -58,6 +58,19 @@ func (s *Server) describeAlarms(
 		out.NextToken = aws.String(tokenOf(end))
 	}
 	return out, nil
+}
+
+// authorizeDescribe asks for the alarms that are named, or for all that a prefix selects.
+func (s *Server) authorizeDescribe(ctx context.Context, in *cloudwatch.DescribeAlarmsInput) error {
+	for _, name := range in.AlarmNames {
+		if err := s.authorize(ctx, "DescribeAlarms", s.alarmARN(name), nil); err != nil {
+			return err
+		}
+	}
+	if len(in.AlarmNames) > 0 {
+		return nil
+	}
+	return s.authorize(ctx, "DescribeAlarms", s.alarmARN(aws.ToString(in.AlarmNamePrefix)+"*"), nil)
 }
 
 func checkDescribe(in *cloudwatch.DescribeAlarmsInput) error {
@@ -102,7 +115,7 @@ func (s *Server) describeAlarmsForMetric(
 	ctx context.Context,
 	in *cloudwatch.DescribeAlarmsForMetricInput,
 ) (*cloudwatch.DescribeAlarmsForMetricOutput, error) {
-	if err := s.authorize(ctx, "DescribeAlarmsForMetric", "*", nil); err != nil {
+	if err := s.authorize(ctx, "DescribeAlarmsForMetric", s.alarmARN("*"), nil); err != nil {
 		return nil, err
 	}
 	if in.MetricName == nil || in.Namespace == nil {

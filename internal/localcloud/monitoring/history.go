@@ -48,7 +48,8 @@ func (s *Server) describeAlarmHistory(
 	ctx context.Context,
 	in *cloudwatch.DescribeAlarmHistoryInput,
 ) (*cloudwatch.DescribeAlarmHistoryOutput, error) {
-	if err := s.authorize(ctx, "DescribeAlarmHistory", "*", nil); err != nil {
+	arn := s.alarmARN(cmp.Or(aws.ToString(in.AlarmName), "*"))
+	if err := s.authorize(ctx, "DescribeAlarmHistory", arn, nil); err != nil {
 		return nil, err
 	}
 	skip, err := offsetOf(in.NextToken)

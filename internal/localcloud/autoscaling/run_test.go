@@ -96,10 +96,8 @@ func (w *world) checkAlarms(t *testing.T, alarms []types.Alarm) {
 		t.Fatalf("the policy has %d alarms, want 2", len(alarms))
 	}
 	for i, kind := range []string{"AlarmHigh", "AlarmLow"} {
-		if prefix := "TargetTracking-" + resource + "-" + kind + "-"; !strings.HasPrefix(
-			*alarms[i].AlarmName,
-			prefix,
-		) {
+		prefix := "TargetTracking-" + resource + "-" + kind + "-"
+		if !strings.HasPrefix(*alarms[i].AlarmName, prefix) {
 			t.Errorf("alarm %s does not begin with %s", *alarms[i].AlarmName, prefix)
 		}
 	}

@@ -8,4 +8,7 @@
 // The metric period is configuration: 60 s as on AWS, or less in a scaled world, where everything that AWS counts in
 // minutes is counted in such periods. A datapoint has a moment from which it can be read; the publication delay of
 // the sampled metrics is made of it.
+//
+// Not served, and refused as such: SEARCH and SQL expressions, anomaly detection, alarms on logs and PromQL, insight
+// rules, metric streams. One account and one region are kept.
 package monitoring

@@ -182,6 +182,17 @@ func testRetune(t *testing.T, w *world) {
 		e.failedWith(t, "AccessDeniedException", "Publish Record: write the tuning record /machines/tuning")
 		w.notified(t, e)
 	})
+	t.Run("defect 6: the next run makes up for the record", func(t *testing.T) {
+		before := w.policies(t)
+		e := w.run(t, "retune", `{}`)
+		if e.output["outcome"] != "kept: within the dead band, and recorded" {
+			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
+		}
+		if !reflect.DeepEqual(before, w.policies(t)) {
+			t.Error("the policies changed")
+		}
+		w.checkRecord(t, e.arn, (0.5*190+20*10+4*2000)/2200, 2200)
+	})
 	t.Run("a policy is gone", func(t *testing.T) {
 		_, err := applicationautoscaling.NewFromConfig(w.config).DeleteScalingPolicy(t.Context(),
 			&applicationautoscaling.DeleteScalingPolicyInput{

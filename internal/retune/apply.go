@@ -1,6 +1,7 @@
 package retune
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -33,7 +34,12 @@ type policyWriter interface {
 type Applier struct {
 	Scaling  policyWriter
 	Policies Policies
+	// Pause before another look at a policy that does not read as it was written. Zero means one second.
+	Pause time.Duration
 }
+
+// looks is how often a written policy is read: nothing promises that a write can be read at once.
+const looks = 3
 
 // restoreTime is what is kept of the time of an Apply to put the first policy back.
 const restoreTime = 15 * time.Second
@@ -180,23 +186,40 @@ func (a Applier) put(ctx context.Context, policy types.ScalingPolicy) error {
 
 // verify reads the policy again and compares its whole configuration with what was written.
 func (a Applier) verify(ctx context.Context, wrote types.ScalingPolicy) error {
-	backlogPolicy, ratePolicy, err := a.Policies.read(ctx, a.Scaling)
-	if err != nil {
-		return err
-	}
-	reread := backlogPolicy
-	if name := aws.ToString(wrote.PolicyName); name == a.Policies.Rate {
-		reread = ratePolicy
-	}
-	if !reflect.DeepEqual(
-		reread.TargetTrackingScalingPolicyConfiguration,
-		wrote.TargetTrackingScalingPolicyConfiguration,
-	) {
-		return &PolicyNotAsWritten{
-			Name: aws.ToString(wrote.PolicyName), Wrote: target(wrote), Reread: target(reread),
+	for look := 1; ; look++ {
+		backlogPolicy, ratePolicy, err := a.Policies.read(ctx, a.Scaling)
+		if err != nil {
+			return err
+		}
+		reread := backlogPolicy
+		if aws.ToString(wrote.PolicyName) == a.Policies.Rate {
+			reread = ratePolicy
+		}
+		if reflect.DeepEqual(
+			reread.TargetTrackingScalingPolicyConfiguration, wrote.TargetTrackingScalingPolicyConfiguration,
+		) {
+			return nil
+		}
+		if look == looks {
+			return &PolicyNotAsWritten{
+				Name: aws.ToString(wrote.PolicyName), Wrote: target(wrote), Reread: target(reread),
+			}
+		}
+		if err := a.pause(ctx); err != nil {
+			return err
 		}
 	}
-	return nil
+}
+
+func (a Applier) pause(ctx context.Context) error {
+	timer := time.NewTimer(cmp.Or(a.Pause, time.Second))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // leave ends ctx early by a margin, if it ends at all.

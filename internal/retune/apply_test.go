@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 )
 
@@ -17,7 +18,8 @@ var wanted = Targets{Backlog: 16, Rate: 12}
 
 func apply(t *testing.T, scaling *fakeScaling) (Applied, error) {
 	t.Helper()
-	return Applier{Scaling: scaling, Policies: names}.Apply(t.Context(), ApplyRequest{Targets: wanted})
+	return Applier{Scaling: scaling, Policies: names, Pause: time.Microsecond}.
+		Apply(t.Context(), ApplyRequest{Targets: wanted})
 }
 
 // TestDefect1OnlyTheTargetChanges: the blueprint re-typed the metric specification, with another service's name in it.
@@ -193,6 +195,55 @@ func TestWrittenPoliciesAreReadAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWritesThatAreReadLate: a policy that still reads as before is looked at again.
+func TestWritesThatAreReadLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := &lateScaling{
+			fakeScaling: &fakeScaling{policies: bothPolicies()},
+			stale:       bothPolicies(),
+			delay:       1500 * time.Millisecond,
+		}
+		began := time.Now()
+		_, err := Applier{Scaling: late, Policies: names}.Apply(t.Context(), ApplyRequest{Targets: wanted})
+		if took := time.Since(began); err != nil || took != 4*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), restoreTime+time.Second/2)
+		defer cancel()
+		late.policies, late.delay = bothPolicies(), time.Hour
+		_, err = Applier{Scaling: late, Policies: names}.Apply(ctx, ApplyRequest{Targets: wanted})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// lateScaling shows writes only after a delay.
+type lateScaling struct {
+	*fakeScaling
+	stale   []aastypes.ScalingPolicy
+	delay   time.Duration
+	written time.Time
+}
+
+func (l *lateScaling) PutScalingPolicy(
+	ctx context.Context, in *applicationautoscaling.PutScalingPolicyInput,
+	options ...func(*applicationautoscaling.Options),
+) (*applicationautoscaling.PutScalingPolicyOutput, error) {
+	l.written = time.Now()
+	return l.fakeScaling.PutScalingPolicy(ctx, in, options...)
+}
+
+func (l *lateScaling) DescribeScalingPolicies(
+	ctx context.Context, in *applicationautoscaling.DescribeScalingPoliciesInput,
+	options ...func(*applicationautoscaling.Options),
+) (*applicationautoscaling.DescribeScalingPoliciesOutput, error) {
+	if time.Since(l.written) < l.delay {
+		return &applicationautoscaling.DescribeScalingPoliciesOutput{ScalingPolicies: l.stale}, nil
+	}
+	return l.fakeScaling.DescribeScalingPolicies(ctx, in, options...)
 }
 
 func TestRestoreHasTimeLeft(t *testing.T) {

@@ -2,6 +2,7 @@ package retune
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sqs-dynamic-target-tracking/internal/backlog"
@@ -19,9 +20,9 @@ type DecideRequest struct {
 // Decision is the output of the step Decide Targets.
 type Decision struct {
 	Summary       string   `json:"summary"`
-	WorthChanging bool     `json:"worthChanging"`
-	Outcome       string   `json:"outcome"` // "change", or in a few words why the targets are kept
-	Why           []string `json:"why"`     // each bound that acted, in words; empty if none did
+	WorthChanging bool     `json:"worthChanging"` // the targets, or only the tuning record
+	Outcome       string   `json:"outcome"`       // "change", "record", or in a few words why the targets are kept
+	Why           []string `json:"why"`           // each bound that acted, in words; empty if none did
 	// ProcessingSeconds is the duration that Wanted is made for; 0 if nothing usable was measured.
 	ProcessingSeconds float64 `json:"processingSeconds"`
 	Current           Targets `json:"current"`
@@ -33,6 +34,7 @@ type Decision struct {
 // Outcomes of a Decision, besides the guard rails of the package backlog that keep the targets.
 const (
 	outcomeChange = "change"
+	outcomeRecord = "record" // the targets stay, but the tuning record does not name them
 	outcomeHeld   = "targets are held"
 )
 
@@ -56,14 +58,23 @@ func Decide(promise backlog.Promise, m Measurement) (Decision, error) {
 			decision.Outcome = keptBy[bound.Rail] // the last bound is the one that keeps the targets
 		}
 	}
-	if until, held := m.held(); held && proposal.Change {
+	until, held := m.held()
+	switch {
+	case held && proposal.Change:
 		decision.WorthChanging, decision.Outcome, decision.Targets = false, outcomeHeld, m.Current
-		decision.Why = append(decision.Why, fmt.Sprintf("the targets are held until %s",
-			until.Format(time.RFC3339)))
+		decision.Why = append(decision.Why, fmt.Sprintf("the targets are held until %s", until.Format(time.RFC3339)))
+	case !held && decision.Outcome == keptBy[backlog.WithinDeadBand] && !m.recorded():
+		decision.WorthChanging, decision.Outcome = true, outcomeRecord
+		decision.Why = append(decision.Why,
+			"the tuning record does not name them: it is written, so that a deployment keeps them")
 	}
 	decision.Summary = decision.summary()
 	return decision, nil
 }
+
+// recorded tells whether the tuning record names the targets in force. It does not after a run that could not write it,
+// after a deployment with another promise, and before the first run.
+func (m Measurement) recorded() bool { return m.Record != nil && m.Record.Targets == m.Current }
 
 var keptBy = map[backlog.Rail]string{
 	backlog.TooFewSamples:  "too few samples",
@@ -80,9 +91,9 @@ func (m Measurement) held() (until time.Time, held bool) {
 }
 
 func (d Decision) summary() string {
-	if !d.WorthChanging {
+	if d.Targets == d.Current {
 		return fmt.Sprintf("kept at %g messages per task and %g messages per period and task: %s",
-			d.Current.Backlog, d.Current.Rate, d.Why[len(d.Why)-1])
+			d.Current.Backlog, d.Current.Rate, strings.Join(d.Why, "; "))
 	}
 	return fmt.Sprintf("from %g to %g messages per task, and from %g to %g messages per period and task, "+
 		"for %.4g s a "+

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"sqs-dynamic-target-tracking/internal/backlog"
 )
@@ -17,11 +18,19 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func measurement(samples int, processing float64) Measurement {
 	kept := 96.5
 	return Measurement{
-		Summary: "as measured", Execution: arn,
-		Request: Request{Reason: "schedule", WindowMinutes: 1440, MinimumSamples: 30, MaximumFactor: 4},
-		Window:  Window{From: noon.Add(-LongestWindow), To: noon, PeriodSeconds: 60},
-		Samples: samples, ProcessingSeconds: processing, PromiseKeptPercent: &kept,
-		Current: Targets{Backlog: 13, Rate: 9.6},
+		Summary:            "as measured",
+		Execution:          arn,
+		Request:            Request{Reason: "schedule", WindowMinutes: 1440, MinimumSamples: 30, MaximumFactor: 4},
+		Window:             Window{From: noon.Add(-LongestWindow), To: noon, PeriodSeconds: 60},
+		Samples:            samples,
+		ProcessingSeconds:  processing,
+		PromiseKeptPercent: &kept,
+		Current:            Targets{Backlog: 13, Rate: 9.6},
+		Record: &Record{
+			ProcessingSeconds: 5,
+			Targets:           Targets{Backlog: 13, Rate: 9.6},
+			MeasuredAt:        noon.Add(-time.Hour),
+		},
 	}
 }
 
@@ -32,6 +41,9 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	kept := Targets{Backlog: 13, Rate: 9.6}
+	unrecorded := func(record *Record) func(*Measurement) { return func(m *Measurement) { m.Record = record } }
+	const inBand = "both targets would change by at most 5 %"
+	const notNamed = "the tuning record does not name them: it is written, so that a deployment keeps them"
 	for name, test := range map[string]struct {
 		samples    int
 		processing float64
@@ -43,6 +55,18 @@ func TestDecide(t *testing.T) {
 		"follows": {1000, 4, nil, "change", Targets{Backlog: 16, Rate: 12}, nil},
 		"within dead band": {1000, 4.95, nil, "within the dead band", kept, []string{"both targets would change " +
 			"by at most 5 %"}},
+		"defect 6: nothing recorded yet": {1000, 4.95, unrecorded(nil), "record", kept, []string{inBand, notNamed}},
+		"defect 6: something else recorded": {
+			1000, 4.95, unrecorded(&Record{Targets: Targets{Backlog: 12, Rate: 9}}), "record", kept,
+			[]string{inBand, notNamed},
+		},
+		"something else recorded, but held": {
+			1000, 4.95, unrecorded(&Record{Targets: Targets{Backlog: 12, Rate: 9}, HoldUntil: "2026-03-01T18:00:00Z"}),
+			"within the dead band", kept, []string{inBand},
+		},
+		"too few samples, nothing recorded": {
+			29, 4, unrecorded(nil), "too few samples", kept, []string{"29 samples are fewer than the minimum of 30"},
+		},
 		"too few samples": {29, 4, nil, "too few samples", kept, []string{"29 samples are fewer than the minimum " +
 			"of 30"}},
 		"defect 4: a mean of 0": {1000, 0, nil, "no duration measured", kept, []string{
@@ -75,7 +99,8 @@ func TestDecide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Outcome != test.outcome || got.WorthChanging != (test.outcome == "change") {
+			if got.Outcome != test.outcome ||
+				got.WorthChanging != (test.outcome == "change" || test.outcome == "record") {
 				t.Errorf("outcome %q, worth changing %v; want %q", got.Outcome, got.WorthChanging, test.outcome)
 			}
 			if got.Targets != test.targets || got.Current != m.Current || !slices.Equal(got.Why, test.why) {

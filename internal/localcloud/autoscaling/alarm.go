@@ -25,10 +25,8 @@ func (s *Server) shownAlarms(p *policy) []types.Alarm {
 	}
 	if p.kind == types.PolicyTypeStepScaling && s.Monitor != nil {
 		for _, spec := range s.Monitor.AlarmsNaming(p.arn) {
-			out = append(
-				out,
-				types.Alarm{AlarmName: aws.String(spec.Name), AlarmARN: aws.String(s.alarmARN(spec.Name))},
-			)
+			out = append(out,
+				types.Alarm{AlarmName: aws.String(spec.Name), AlarmARN: aws.String(s.alarmARN(spec.Name))})
 		}
 	}
 	return out

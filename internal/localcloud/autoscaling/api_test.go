@@ -126,19 +126,12 @@ func TestPaging(t *testing.T) {
 			}
 		}
 		if fmt.Sprint(sizes) != fmt.Sprint(want) || len(seen) != 60 {
-			t.Errorf(
-				"MaxResults %d: pages of %v with %d different targets, want %v with 60",
-				size,
-				sizes,
-				len(seen),
-				want,
-			)
+			t.Errorf("MaxResults %d: pages of %v with %d different targets, want %v with 60", size, sizes, len(seen),
+				want)
 		}
 	}
-	_, err := w.DescribeScalableTargets(
-		t.Context(),
-		&aas.DescribeScalableTargetsInput{ServiceNamespace: "ecs", NextToken: aws.String("x")},
-	)
+	_, err := w.DescribeScalableTargets(t.Context(),
+		&aas.DescribeScalableTargetsInput{ServiceNamespace: "ecs", NextToken: aws.String("x")})
 	if code, _ := faultOf(err); code != "InvalidNextTokenException" {
 		t.Errorf("a wrong token: %v", err)
 	}
@@ -167,10 +160,8 @@ func TestPoliciesArePutShownAndDeleted(t *testing.T) {
 	if _, err := w.PutScalingPolicy(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	out, err := w.DescribeScalingPolicies(
-		t.Context(),
-		&aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs", PolicyNames: []string{"s-backlog"}},
-	)
+	out, err := w.DescribeScalingPolicies(t.Context(),
+		&aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs", PolicyNames: []string{"s-backlog"}})
 	if err != nil || len(out.ScalingPolicies) != 1 {
 		t.Fatalf("%d policies, %v", len(out.ScalingPolicies), err)
 	}
@@ -193,11 +184,8 @@ func TestPoliciesArePutShownAndDeleted(t *testing.T) {
 	}
 	alarms, err := w.metrics.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{})
 	if err != nil || len(alarms.MetricAlarms) != 2 {
-		t.Errorf(
-			"after one of two policies was deleted, %d alarms are left, want 2; %v",
-			len(alarms.MetricAlarms),
-			err,
-		)
+		t.Errorf("after one of two policies was deleted, %d alarms are left, want 2; %v", len(alarms.MetricAlarms),
+			err)
 	}
 }
 
@@ -284,17 +272,12 @@ func TestTags(t *testing.T) {
 	if code, _ := faultOf(err); code != "TooManyTagsException" {
 		t.Errorf("52 tags: %v", err)
 	}
-	_, err = w.ListTagsForResource(
-		t.Context(),
-		&aas.ListTagsForResourceInput{ResourceARN: aws.String(*arn + "x")},
-	)
+	_, err = w.ListTagsForResource(t.Context(), &aas.ListTagsForResourceInput{ResourceARN: aws.String(*arn + "x")})
 	if code, _ := faultOf(err); code != "ResourceNotFoundException" {
 		t.Errorf("tags of an unknown target: %v", err)
 	}
-	_, err = w.ListTagsForResource(
-		t.Context(),
-		&aas.ListTagsForResourceInput{ResourceARN: aws.String("arn:aws:s3:::bucket")},
-	)
+	_, err = w.ListTagsForResource(t.Context(),
+		&aas.ListTagsForResourceInput{ResourceARN: aws.String("arn:aws:s3:::bucket")})
 	if code, message := faultOf(err); code != "ValidationException" ||
 		!strings.Contains(message, "regular expression pattern") {
 		t.Errorf("tags of a bucket: %v", err)

@@ -15,12 +15,8 @@ import (
 type key struct{ namespace, resource, dimension string }
 
 func (k key) String() string {
-	return fmt.Sprintf(
-		"service namespace: %s, resource ID: %s, scalable dimension: %s",
-		k.namespace,
-		k.resource,
-		k.dimension,
-	)
+	return fmt.Sprintf("service namespace: %s, resource ID: %s, scalable dimension: %s", k.namespace, k.resource,
+		k.dimension)
 }
 
 const (

@@ -116,10 +116,8 @@ func trackedQuery(q types.TargetTrackingMetricDataQuery) tracking.MetricQuery {
 		Unit:      aws.ToString(m.Unit),
 	}
 	for _, d := range m.Metric.Dimensions {
-		out.Metric.Dimensions = append(
-			out.Metric.Dimensions,
-			tracking.Dimension{Name: aws.ToString(d.Name), Value: aws.ToString(d.Value)},
-		)
+		out.Metric.Dimensions = append(out.Metric.Dimensions,
+			tracking.Dimension{Name: aws.ToString(d.Name), Value: aws.ToString(d.Value)})
 	}
 	return out
 }
@@ -131,10 +129,8 @@ func (s *Server) capacity(ctx context.Context, k key) (tracking.Capacity, error)
 		return tracking.Capacity{}, nil
 	}
 	missing := validation("ECS service doesn't exist: %s", k.resource)
-	out, err := s.ECS.DescribeServices(
-		ctx,
-		&ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}},
-	)
+	out, err := s.ECS.DescribeServices(ctx,
+		&ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}})
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &api) && strings.Contains(api.ErrorCode(), "NotFound"):

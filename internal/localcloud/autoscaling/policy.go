@@ -97,12 +97,8 @@ func (s *Server) newPolicy(t *target, old *policy, in *aas.PutScalingPolicyInput
 			p.kind = old.kind
 		}
 		if p.kind != old.kind {
-			return nil, validation(
-				"The policy type of the scaling policy %s cannot be changed from %s to %s.",
-				p.name,
-				old.kind,
-				p.kind,
-			)
+			return nil, validation("The policy type of the scaling policy %s cannot be changed from %s to %s.",
+				p.name, old.kind, p.kind)
 		}
 		if p.step == nil && p.tracking == nil {
 			p.step, p.tracking = old.step, old.tracking

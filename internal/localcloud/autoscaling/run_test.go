@@ -30,15 +30,11 @@ func (w *world) publish(ctx context.Context, load func(since time.Duration) floa
 			put := func(namespace, name string, value float64, dimensions ...string) {
 				d := cwtypes.MetricDatum{MetricName: &name, Value: &value, Timestamp: aws.Time(now.Add(-time.Minute))}
 				for i := 0; i < len(dimensions); i += 2 {
-					d.Dimensions = append(
-						d.Dimensions,
-						cwtypes.Dimension{Name: &dimensions[i], Value: &dimensions[i+1]},
-					)
+					d.Dimensions = append(d.Dimensions,
+						cwtypes.Dimension{Name: &dimensions[i], Value: &dimensions[i+1]})
 				}
-				_, _ = w.metrics.PutMetricData(
-					ctx,
-					&cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []cwtypes.MetricDatum{d}},
-				)
+				_, _ = w.metrics.PutMetricData(ctx,
+					&cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []cwtypes.MetricDatum{d}})
 			}
 			w.ecs.mu.Lock()
 			running := w.ecs.desired["jobs/worker"]
@@ -101,10 +97,8 @@ func (w *world) checkAlarms(t *testing.T, alarms []types.Alarm) {
 			t.Errorf("alarm %s does not begin with %s", *alarms[i].AlarmName, prefix)
 		}
 	}
-	out, err := w.metrics.DescribeAlarms(
-		t.Context(),
-		&cloudwatch.DescribeAlarmsInput{AlarmNames: []string{*alarms[0].AlarmName, *alarms[1].AlarmName}},
-	)
+	out, err := w.metrics.DescribeAlarms(t.Context(),
+		&cloudwatch.DescribeAlarmsInput{AlarmNames: []string{*alarms[0].AlarmName, *alarms[1].AlarmName}})
 	if err != nil || len(out.MetricAlarms) != 2 {
 		t.Fatalf("DescribeAlarms: %d alarms, error %v", len(out.MetricAlarms), err)
 	}
@@ -126,10 +120,8 @@ func (w *world) checkAlarms(t *testing.T, alarms []types.Alarm) {
 
 func (w *world) checkActivity(t *testing.T) {
 	t.Helper()
-	out, err := w.DescribeScalingActivities(
-		t.Context(),
-		&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs", ResourceId: aws.String(resource)},
-	)
+	out, err := w.DescribeScalingActivities(t.Context(),
+		&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs", ResourceId: aws.String(resource)})
 	if err != nil || len(out.ScalingActivities) != 1 {
 		t.Fatalf("DescribeScalingActivities: %d activities, error %v", len(out.ScalingActivities), err)
 	}
@@ -149,10 +141,8 @@ func TestMovedBoundsActAtOnce(t *testing.T) {
 		if got := w.ecs.counts(); !slices.Equal(got, []int{4, 2}) {
 			t.Errorf("counts set were %v, want [4 2] without any time passing", got)
 		}
-		out, err := w.DescribeScalingActivities(
-			t.Context(),
-			&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"},
-		)
+		out, err := w.DescribeScalingActivities(t.Context(),
+			&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"})
 		if err != nil || len(out.ScalingActivities) != 2 {
 			t.Errorf("%d activities, want one for each move, error %v", len(out.ScalingActivities), err)
 		}
@@ -164,10 +154,8 @@ func TestAFailedUpdateIsAFailedActivity(t *testing.T) {
 		w := setup(t, nil)
 		w.ecs.refuse = errors.New("the cluster is on fire")
 		w.register(t, 3, 10)
-		out, err := w.DescribeScalingActivities(
-			t.Context(),
-			&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"},
-		)
+		out, err := w.DescribeScalingActivities(t.Context(),
+			&aas.DescribeScalingActivitiesInput{ServiceNamespace: "ecs"})
 		if err != nil || len(out.ScalingActivities) != 1 {
 			t.Fatalf("%d activities, error %v", len(out.ScalingActivities), err)
 		}
@@ -238,10 +226,8 @@ func TestTheStepPolicyLeavesZero(t *testing.T) {
 		if got := w.ecs.counts(); len(got) == 0 || got[0] != 1 {
 			t.Errorf("8 minutes after the first message the counts set were %v", got)
 		}
-		shown, err := w.DescribeScalingPolicies(
-			t.Context(),
-			&aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs"},
-		)
+		shown, err := w.DescribeScalingPolicies(t.Context(),
+			&aas.DescribeScalingPoliciesInput{ServiceNamespace: "ecs"})
 		if err != nil || len(shown.ScalingPolicies[0].Alarms) != 1 ||
 			*shown.ScalingPolicies[0].Alarms[0].AlarmName != "s-from-zero" {
 			t.Errorf("the policy is shown without the alarm that names it: %+v, %v", shown, err)

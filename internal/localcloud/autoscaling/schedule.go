@@ -61,10 +61,8 @@ func parseRate(text, body string, from time.Time) (schedule, error) {
 	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
 	every, known := units[strings.TrimSuffix(unit, "s")]
 	if err != nil || n < 1 || !known {
-		return nil, fmt.Errorf(
-			"schedule %q: the rate must be a positive number and one of minute(s), hour(s), day(s)",
-			text,
-		)
+		return nil, fmt.Errorf("schedule %q: the rate must be a positive number and one of minute(s), hour(s), day(s)",
+			text)
 	}
 	return repeated{from, time.Duration(n) * every}, nil
 }
@@ -84,11 +82,8 @@ var (
 func parseCron(text, body string, zone *time.Location) (schedule, error) {
 	fields := strings.Fields(body)
 	if len(fields) != 6 {
-		return nil, fmt.Errorf(
-			"schedule %q: cron needs 6 fields (minute hour day month weekday year), not %d",
-			text,
-			len(fields),
-		)
+		return nil, fmt.Errorf("schedule %q: cron needs 6 fields (minute hour day month weekday year), not %d", text,
+			len(fields))
 	}
 	c := cron{zone: zone}
 	for i, f := range []struct {

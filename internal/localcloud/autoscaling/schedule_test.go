@@ -106,16 +106,11 @@ func TestScheduledActionsMoveTheBounds(t *testing.T) {
 			t.Errorf("after the action the counts set were %v, want [4]", got)
 		}
 		w.checkBounds(t, 4, 9)
-		out, err := w.DescribeScheduledActions(
-			t.Context(),
-			&aas.DescribeScheduledActionsInput{ServiceNamespace: "ecs"},
-		)
+		out, err := w.DescribeScheduledActions(t.Context(),
+			&aas.DescribeScheduledActionsInput{ServiceNamespace: "ecs"})
 		if err != nil || len(out.ScheduledActions) != 1 || *out.ScheduledActions[0].ScheduledActionName != "late" {
-			t.Errorf(
-				"left are %+v, %v; want only the action that has not been carried out",
-				out.ScheduledActions,
-				err,
-			)
+			t.Errorf("left are %+v, %v; want only the action that has not been carried out", out.ScheduledActions,
+				err)
 		}
 		time.Sleep(time.Hour)
 		w.checkBounds(t, 1, 1)

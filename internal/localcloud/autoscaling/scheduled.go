@@ -172,15 +172,8 @@ func (s *Server) runScheduled(ctx context.Context, now time.Time) {
 	slices.SortStableFunc(duties, func(x, y duty) int { return x.a.due.Compare(y.a.due) })
 	for _, d := range duties {
 		if err := s.runOne(ctx, d.t, d.a, now); err != nil && ctx.Err() == nil {
-			s.Log.Warn(
-				"scheduled action was not carried out",
-				"target",
-				d.t.resource,
-				"action",
-				d.a.name,
-				"error",
-				err,
-			)
+			s.Log.Warn("scheduled action was not carried out", "target", d.t.resource, "action", d.a.name, "error",
+				err)
 		}
 	}
 }
@@ -317,10 +310,8 @@ func (s *Server) deleteScheduledAction(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(t.scheduled)
-	t.scheduled = slices.DeleteFunc(
-		t.scheduled,
-		func(a *scheduledAction) bool { return a.name == *in.ScheduledActionName },
-	)
+	t.scheduled = slices.DeleteFunc(t.scheduled,
+		func(a *scheduledAction) bool { return a.name == *in.ScheduledActionName })
 	if len(t.scheduled) == before {
 		return nil, absent(k)
 	}

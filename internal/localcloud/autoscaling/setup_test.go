@@ -137,10 +137,8 @@ func backlogPolicy(name string, target float64) *aas.PutScalingPolicyInput {
 	stat := func(namespace, metric string, dimensions ...string) *types.TargetTrackingMetricStat {
 		m := &types.TargetTrackingMetric{Namespace: &namespace, MetricName: &metric}
 		for i := 0; i < len(dimensions); i += 2 {
-			m.Dimensions = append(
-				m.Dimensions,
-				types.TargetTrackingMetricDimension{Name: &dimensions[i], Value: &dimensions[i+1]},
-			)
+			m.Dimensions = append(m.Dimensions,
+				types.TargetTrackingMetricDimension{Name: &dimensions[i], Value: &dimensions[i+1]})
 		}
 		return &types.TargetTrackingMetricStat{Metric: m, Stat: aws.String("Average")}
 	}
@@ -154,14 +152,8 @@ func backlogPolicy(name string, target float64) *aas.PutScalingPolicyInput {
 					{Id: aws.String("visible"), ReturnData: aws.Bool(false),
 						MetricStat: stat("Test/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "jobs")},
 					{Id: aws.String("tasks"), ReturnData: aws.Bool(false),
-						MetricStat: stat(
-							"Test/ECS",
-							"RunningTaskCount",
-							"ClusterName",
-							"jobs",
-							"ServiceName",
-							"worker",
-						)},
+						MetricStat: stat("Test/ECS", "RunningTaskCount", "ClusterName", "jobs", "ServiceName",
+							"worker")},
 					{
 						Id:         aws.String("backlog"),
 						Expression: aws.String("visible / IF(FILL(tasks, REPEAT) > 1, FILL(tasks, REPEAT), 1)"),

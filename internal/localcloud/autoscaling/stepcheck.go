@@ -62,11 +62,8 @@ func checkIntervals(c *types.StepScalingPolicyConfiguration) error {
 					" for each step adjustment.",
 			)
 		case one.low >= one.high:
-			return validation(
-				"MetricIntervalLowerBound (%v) must be less than MetricIntervalUpperBound (%v).",
-				one.low,
-				one.high,
-			)
+			return validation("MetricIntervalLowerBound (%v) must be less than MetricIntervalUpperBound (%v).",
+				one.low, one.high)
 		case c.AdjustmentType == types.AdjustmentTypeExactCapacity && *a.ScalingAdjustment < 0:
 			return validation("ScalingAdjustment must not be negative for ExactCapacity: %d.", *a.ScalingAdjustment)
 		}

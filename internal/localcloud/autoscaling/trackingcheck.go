@@ -165,9 +165,6 @@ func checkPredefined(k key, p *types.PredefinedMetricSpecification) error {
 			return nil
 		}
 	}
-	return validation(
-		"The predefined metric type %s is not supported for the service namespace %s.",
-		name,
-		k.namespace,
-	)
+	return validation("The predefined metric type %s is not supported for the service namespace %s.", name,
+		k.namespace)
 }

@@ -54,10 +54,8 @@ func (s *Server) view(ctx context.Context, t *target) (View, error) {
 	view := View{ResourceID: t.resource, Bounds: t.engine.Bounds()}
 	alarms := t.engine.Alarms()
 	for _, p := range t.policies {
-		own := slices.DeleteFunc(
-			slices.Clone(alarms),
-			func(a tracking.AlarmStatus) bool { return a.Policy != p.name },
-		)
+		own := slices.DeleteFunc(slices.Clone(alarms),
+			func(a tracking.AlarmStatus) bool { return a.Policy != p.name })
 		if p.kind == types.PolicyTypeTargetTrackingScaling {
 			view.Policies = append(view.Policies, viewPolicy(p, own))
 		} else {

@@ -112,13 +112,8 @@ func eventMetrics(a types.MetricAlarm) []map[string]any {
 	if a.MetricName != nil {
 		return []map[string]any{{
 			"id": "m1", "returnData": true,
-			"metricStat": stat(
-				a.Namespace,
-				a.MetricName,
-				a.Dimensions,
-				a.Period,
-				string(a.Statistic)+aws.ToString(a.ExtendedStatistic),
-			),
+			"metricStat": stat(a.Namespace, a.MetricName, a.Dimensions, a.Period,
+				string(a.Statistic)+aws.ToString(a.ExtendedStatistic)),
 		}}
 	}
 	var out []map[string]any
@@ -129,13 +124,8 @@ func eventMetrics(a types.MetricAlarm) []map[string]any {
 		}
 		if q.MetricStat != nil {
 			x := q.MetricStat
-			m["metricStat"] = stat(
-				x.Metric.Namespace,
-				x.Metric.MetricName,
-				x.Metric.Dimensions,
-				x.Period,
-				aws.ToString(x.Stat),
-			)
+			m["metricStat"] = stat(x.Metric.Namespace, x.Metric.MetricName, x.Metric.Dimensions, x.Period,
+				aws.ToString(x.Stat))
 		}
 		out = append(out, m)
 	}

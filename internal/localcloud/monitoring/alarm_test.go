@@ -83,13 +83,8 @@ func (w *world) checkTold(t *testing.T) {
 		detail := e["detail"].(map[string]any)
 		told = append(
 			told,
-			fmt.Sprint(
-				detail["alarmName"],
-				" ",
-				detail["previousState"].(map[string]any)["value"],
-				" -> ",
-				detail["state"].(map[string]any)["value"],
-			),
+			fmt.Sprint(detail["alarmName"], " ", detail["previousState"].(map[string]any)["value"], " -> ",
+				detail["state"].(map[string]any)["value"]),
 		)
 	}
 	want := "[dlq INSUFFICIENT_DATA -> OK dlq OK -> ALARM dlq ALARM -> OK]"
@@ -100,10 +95,8 @@ func (w *world) checkTold(t *testing.T) {
 		!strings.Contains(w.sent.notes[1], `"NewStateValue":"ALARM"`) {
 		t.Errorf("notifications: %q", w.sent.notes)
 	}
-	history, err := w.DescribeAlarmHistory(
-		t.Context(),
-		&cloudwatch.DescribeAlarmHistoryInput{AlarmName: aws.String("dlq"), ScanBy: types.ScanByTimestampAscending},
-	)
+	history, err := w.DescribeAlarmHistory(t.Context(),
+		&cloudwatch.DescribeAlarmHistoryInput{AlarmName: aws.String("dlq"), ScanBy: types.ScanByTimestampAscending})
 	if err != nil || len(history.AlarmHistoryItems) != 4 ||
 		*history.AlarmHistoryItems[2].HistorySummary != "Alarm updated from OK to ALARM" {
 		t.Errorf("history: %+v, %v", history, err)

@@ -149,10 +149,8 @@ func (s *Server) putCompositeAlarm(
 	defer s.mu.Unlock()
 	for _, n := range named {
 		if s.alarms[n] == nil {
-			return nil, validation(
-				"Could not save the composite alarm as alarms [%s] in the alarm rule do not exist",
-				n,
-			)
+			return nil, validation("Could not save the composite alarm as alarms [%s] in the alarm rule do not exist",
+				n)
 		}
 	}
 	a := &alarm{rule: compiled, ruleText: *in.AlarmRule, MetricAlarm: shownInput(&cloudwatch.PutMetricAlarmInput{

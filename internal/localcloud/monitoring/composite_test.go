@@ -73,10 +73,8 @@ func TestACompositeAlarmFollowsItsChildren(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := w.DescribeAlarms(
-			t.Context(),
-			&cloudwatch.DescribeAlarmsInput{AlarmTypes: []types.AlarmType{"CompositeAlarm"}},
-		)
+		out, err := w.DescribeAlarms(t.Context(),
+			&cloudwatch.DescribeAlarmsInput{AlarmTypes: []types.AlarmType{"CompositeAlarm"}})
 		if err != nil || len(out.CompositeAlarms) != 1 || string(out.CompositeAlarms[0].StateValue) != step.want {
 			t.Errorf("after %s is %s: %+v, %v; want %s", step.alarm, step.state, out.CompositeAlarms, err, step.want)
 		}

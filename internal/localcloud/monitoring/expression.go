@@ -56,10 +56,8 @@ func (r *request) has(id string) bool { _, ok := r.queries[id]; return ok }
 
 func (s *Server) checkMetricStat(m *types.MetricStat, place int) error {
 	if m.Metric == nil || aws.ToString(m.Metric.MetricName) == "" || aws.ToString(m.Metric.Namespace) == "" {
-		return validation(
-			"MetricDataQueries.member.%d.MetricStat.Metric must have a Namespace and a MetricName.",
-			place,
-		)
+		return validation("MetricDataQueries.member.%d.MetricStat.Metric must have a Namespace and a MetricName.",
+			place)
 	}
 	if _, ok := parseStatistic(aws.ToString(m.Stat)); !ok {
 		return validation(

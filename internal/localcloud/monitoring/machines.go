@@ -49,10 +49,8 @@ func (s *Server) sampleMachines(ctx context.Context, start, now time.Time) {
 			times.merge(single(float64(d.Milliseconds())))
 		}
 		if times.count > 0 {
-			data = append(
-				data,
-				s.sampled("AWS/States", "ExecutionTime", dimensions, "Milliseconds", start, now, times),
-			)
+			data = append(data,
+				s.sampled("AWS/States", "ExecutionTime", dimensions, "Milliseconds", start, now, times))
 		}
 	}
 	s.store.put(now, data...)
@@ -91,10 +89,8 @@ func (m *SFNMachines) Sample(ctx context.Context, from, to time.Time) ([]Machine
 			if machine.Type == types.StateMachineTypeExpress {
 				continue // has no list of executions
 			}
-			got, err := m.api.ListExecutions(
-				ctx,
-				&sfn.ListExecutionsInput{StateMachineArn: machine.StateMachineArn, MaxResults: 1000},
-			)
+			got, err := m.api.ListExecutions(ctx,
+				&sfn.ListExecutionsInput{StateMachineArn: machine.StateMachineArn, MaxResults: 1000})
 			if err != nil {
 				continue // deleted meanwhile
 			}

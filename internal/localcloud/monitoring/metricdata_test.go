@@ -48,22 +48,9 @@ func TestStatisticsAreWeightedBySamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := w.get(
-		t,
-		from,
-		from.Add(time.Hour),
-		query("mean", name, "Average", 3600),
-		query("n", name, "SampleCount", 3600),
-		query(
-			"p50",
-			name,
-			"p50",
-			3600,
-		),
-		query("p99", name, "p99", 3600),
-		query("max", name, "Maximum", 3600),
-		query("minutes", name, "Sum", 60),
-	)
+	got := w.get(t, from, from.Add(time.Hour), query("mean", name, "Average", 3600),
+		query("n", name, "SampleCount", 3600), query("p50", name, "p50", 3600), query("p99", name, "p99", 3600),
+		query("max", name, "Maximum", 3600), query("minutes", name, "Sum", 60))
 	for id, want := range map[string]string{
 		"mean": "3@0 ", "n": "100@0 ", "p50": "2@0 ", "p99": "4@0 ", "max": "100@0 ", "minutes": "198@1 100@30 2@50 ",
 	} {
@@ -104,22 +91,11 @@ func TestSubMinutePeriodsOlderThanThreeHoursReturnNothing(t *testing.T) {
 			{15*24*time.Hour + 2*time.Hour, "", ""},
 		} {
 			time.Sleep(time.Until(at.Add(c.age)))
-			got := w.get(
-				t,
-				at,
-				at.Add(time.Minute),
-				query("second", "m", "Average", 1),
-				query("minute", "m", "Average", 60),
-			)
+			got := w.get(t, at, at.Add(time.Minute), query("second", "m", "Average", 1),
+				query("minute", "m", "Average", 60))
 			if got["second"] != c.second || got["minute"] != c.minute {
-				t.Errorf(
-					"after %v: %q at period 1 and %q at period 60, want %q and %q",
-					c.age,
-					got["second"],
-					got["minute"],
-					c.second,
-					c.minute,
-				)
+				t.Errorf("after %v: %q at period 1 and %q at period 60, want %q and %q", c.age, got["second"],
+					got["minute"], c.second, c.minute)
 			}
 		}
 	})
@@ -131,10 +107,8 @@ func TestTheStoreIsBounded(t *testing.T) {
 		for range 2 * keptPeriods {
 			time.Sleep(time.Second)
 			now := time.Now()
-			s.put(
-				now,
-				datum{metric: newMetric("n", "m"), at: now, published: now, width: time.Second, sample: single(1)},
-			)
+			s.put(now,
+				datum{metric: newMetric("n", "m"), at: now, published: now, width: time.Second, sample: single(1)})
 		}
 		streams := s.series[newMetric("n", "m").key()].units["None"]
 		if fine, kept := len(streams[0].buckets), len(streams[1].buckets); fine > finePeriods+100 ||
@@ -331,10 +305,8 @@ func TestPutMetricDataRefused(t *testing.T) {
 		{"N", "ValidationError", "enum value set", value(types.MetricDatum{Unit: "Parsecs"})},
 		{"N", invalid, "second time", value(types.MetricDatum{Dimensions: twice})},
 	} {
-		_, err := w.PutMetricData(
-			t.Context(),
-			&cloudwatch.PutMetricDataInput{Namespace: &c.namespace, MetricData: []types.MetricDatum{c.data}},
-		)
+		_, err := w.PutMetricData(t.Context(),
+			&cloudwatch.PutMetricDataInput{Namespace: &c.namespace, MetricData: []types.MetricDatum{c.data}})
 		code, message := faultOf(err)
 		if !strings.HasPrefix(c.code, code) || code == "" || !strings.Contains(message, c.message) {
 			t.Errorf("want %s with %q, got %v", c.code, c.message, err)
@@ -344,10 +316,8 @@ func TestPutMetricDataRefused(t *testing.T) {
 	for i := range data {
 		data[i] = value(types.MetricDatum{})
 	}
-	_, err := w.PutMetricData(
-		t.Context(),
-		&cloudwatch.PutMetricDataInput{Namespace: aws.String("N"), MetricData: data},
-	)
+	_, err := w.PutMetricData(t.Context(),
+		&cloudwatch.PutMetricDataInput{Namespace: aws.String("N"), MetricData: data})
 	if _, message := faultOf(err); !strings.Contains(message, "greater than 1000") {
 		t.Errorf("1001 entries: %v", err)
 	}
@@ -411,10 +381,8 @@ func TestAScaledWorldHasItsOwnPeriod(t *testing.T) {
 		w.put(t, "Test", "A", time.Now().Add(-time.Duration(3*i)*time.Second), 4)
 	}
 	from := time.Now().Add(-time.Minute).Truncate(3 * time.Second)
-	if got := w.get(t, from, time.Now().Add(3*time.Second), query("n", "A", "SampleCount", 3)); strings.Count(
-		got["n"],
-		"@",
-	) != 3 {
+	if got := w.get(t, from, time.Now().Add(3*time.Second), query("n", "A", "SampleCount", 3)); strings.Count(got["n"],
+		"@") != 3 {
 		t.Errorf("datapoints of 3 seconds: %q", got["n"])
 	}
 }

@@ -148,10 +148,8 @@ func (s *Server) checkSingleMetric(in *cloudwatch.PutMetricAlarmInput) error {
 	}
 	if in.ExtendedStatistic != nil {
 		if _, ok := parseStatistic(*in.ExtendedStatistic); !ok {
-			return invalidValue(
-				"The value %s for parameter ExtendedStatistic is not supported.",
-				*in.ExtendedStatistic,
-			)
+			return invalidValue("The value %s for parameter ExtendedStatistic is not supported.",
+				*in.ExtendedStatistic)
 		}
 	}
 	return nil

@@ -103,11 +103,8 @@ func (s *Server) datum(namespace string, d types.MetricDatum, at string, now tim
 
 func checkedMetric(namespace, name string, dimensions []types.Dimension, at string) (metric, error) {
 	if len(dimensions) > maxDimensions {
-		return metric{}, invalidValue(
-			"The collection %s.Dimensions must not have a size greater than %d.",
-			at,
-			maxDimensions,
-		)
+		return metric{}, invalidValue("The collection %s.Dimensions must not have a size greater than %d.", at,
+			maxDimensions)
 	}
 	seen := map[string]bool{}
 	list := make([]dimension, len(dimensions))
@@ -150,13 +147,8 @@ func sampleOf(d types.MetricDatum, at string) (sample, error) {
 }
 
 func exclusive(at, a, b string) *wire.Fault {
-	return invalidValue(
-		"The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.",
-		at,
-		a,
-		at,
-		b,
-	)
+	return invalidValue("The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.", at, a,
+		at, b)
 }
 
 func fromStatisticSet(set *types.StatisticSet, at string) (sample, error) {
@@ -196,12 +188,8 @@ func fromValues(values, counts []float64, at string) (sample, error) {
 			weight = counts[i]
 		}
 		if !(weight >= 0) || math.IsInf(weight, 1) {
-			return sample{}, invalidValue(
-				"The value %v for parameter %s.Counts.member.%d is invalid.",
-				weight,
-				at,
-				i+1,
-			)
+			return sample{}, invalidValue("The value %v for parameter %s.Counts.member.%d is invalid.", weight, at,
+				i+1)
 		}
 		if weight > 0 {
 			out.merge(repeated(v, weight))

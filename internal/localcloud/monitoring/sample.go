@@ -62,11 +62,8 @@ func (s *sample) merge(other sample) {
 }
 
 func (s *sample) insert(v weighted) {
-	i, found := slices.BinarySearchFunc(
-		s.values,
-		v.value,
-		func(w weighted, x float64) int { return cmp.Compare(w.value, x) },
-	)
+	i, found := slices.BinarySearchFunc(s.values, v.value,
+		func(w weighted, x float64) int { return cmp.Compare(w.value, x) })
 	if found {
 		s.values[i].weight += v.weight
 		return

@@ -44,10 +44,8 @@ func (s *Server) sampleServices(start, now time.Time) {
 			"RunningTaskCount": v.Running, "PendingTaskCount": v.Pending, "DesiredTaskCount": v.Desired,
 			"DeploymentCount": max(1, v.Deployments),
 		} {
-			data = append(
-				data,
-				s.sampled("ECS/ContainerInsights", name, dimensions, "Count", start, now, single(float64(value))),
-			)
+			data = append(data,
+				s.sampled("ECS/ContainerInsights", name, dimensions, "Count", start, now, single(float64(value))))
 		}
 	}
 	s.store.put(now, data...)
@@ -93,18 +91,8 @@ func (s *Server) sampleQueues(ctx context.Context, start, now time.Time) {
 			"SentMessageSize":                       t.bytes,
 		} {
 			if v.count > 0 {
-				data = append(
-					data,
-					s.sampled(
-						"AWS/SQS",
-						name,
-						[]dimension{{"QueueName", q.Name}},
-						cmp.Or(queueUnits[name], "Count"),
-						start,
-						now,
-						v,
-					),
-				)
+				unit := cmp.Or(queueUnits[name], "Count")
+				data = append(data, s.sampled("AWS/SQS", name, []dimension{{"QueueName", q.Name}}, unit, start, now, v))
 			}
 		}
 	}

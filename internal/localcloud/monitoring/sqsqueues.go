@@ -66,12 +66,8 @@ func (q *SQSQueues) counts(ctx context.Context, url string) (QueueCounts, error)
 	} {
 		n, err := strconv.Atoi(got.Attributes[string(name)])
 		if err != nil {
-			return c, fmt.Errorf(
-				"queue %s: attribute %s is %q, not a number",
-				c.Name,
-				name,
-				got.Attributes[string(name)],
-			)
+			return c, fmt.Errorf("queue %s: attribute %s is %q, not a number", c.Name, name,
+				got.Attributes[string(name)])
 		}
 		*to = n
 	}

@@ -56,11 +56,8 @@ type stream struct {
 
 func (s *stream) add(at, published int64, v sample, now int64) {
 	start := floor(at, s.width)
-	i, found := slices.BinarySearchFunc(
-		s.buckets,
-		start,
-		func(b bucket, t int64) int { return cmp.Compare(b.start, t) },
-	)
+	i, found := slices.BinarySearchFunc(s.buckets, start,
+		func(b bucket, t int64) int { return cmp.Compare(b.start, t) })
 	if found {
 		s.buckets[i].sample.merge(v)
 		s.buckets[i].published = min(s.buckets[i].published, published)
@@ -78,11 +75,8 @@ func (s *stream) forget(now int64) {
 	if len(s.buckets) <= stride || s.buckets[stride].start >= now-s.keep {
 		return
 	}
-	n, _ := slices.BinarySearchFunc(
-		s.buckets,
-		now-s.keep,
-		func(b bucket, t int64) int { return cmp.Compare(b.start, t) },
-	)
+	n, _ := slices.BinarySearchFunc(s.buckets, now-s.keep,
+		func(b bucket, t int64) int { return cmp.Compare(b.start, t) })
 	s.buckets = slices.Delete(s.buckets, 0, n)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -83,7 +84,7 @@ func (c *Cloud) Tool(name string) string {
 }
 
 // writeTools makes the tools of our own: aws, because version 1 of the AWS CLI sends SQS calls to AWS unless the
-// endpoint is an argument.
+// endpoint is an argument; and make where there is none, because one function's build goes through its Makefile.
 func (c *Cloud) writeTools() error {
 	script := "#!/bin/sh\n" +
 		"# The pinned AWS CLI, which takes the endpoint of some services only as an argument.\n" +
@@ -91,8 +92,19 @@ func (c *Cloud) writeTools() error {
 	if err := os.MkdirAll(c.bin(), 0o755); err != nil {
 		return fmt.Errorf("make the folder of tools: %w", err)
 	}
-	return writeExecutable(filepath.Join(c.bin(), "aws"), script)
+	if err := writeExecutable(filepath.Join(c.bin(), "aws"), script); err != nil {
+		return err
+	}
+	if _, err := exec.LookPath("make"); err == nil {
+		return nil
+	}
+	return writeExecutable(filepath.Join(c.bin(), "make"), makeScript)
 }
+
+const makeScript = `#!/bin/sh
+# All of make that "sam build" needs here: the one target of functions/workerimage/Makefile.
+exec go run ../../scripts/image -artifact "$ARTIFACTS_DIR"
+`
 
 // writeExecutable replaces a file at once, because another engine may be starting it.
 func writeExecutable(path, text string) error {

@@ -1,10 +1,7 @@
 package localcloud
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,25 +19,21 @@ const maxHold = 20 * time.Second
 func (c *Cloud) holdDeletions() {
 	stacks := cloudformation.NewFromConfig(c.AWSConfig())
 	c.proxy.serve("cloudformation", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(io.LimitReader(r.Body, maxTemplate))
+		body, err := readBody(r, maxTemplate)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
 		stack := deletedStack(r, body)
 		if stack == "" {
 			c.proxy.forward.ServeHTTP(w, r)
 			return
 		}
-		answer := &teeWriter{ResponseWriter: discardWriter{http.Header{}}, status: http.StatusOK}
-		c.proxy.forward.ServeHTTP(answer, r)
+		answer := record(c.proxy.forward, r)
 		if answer.status == http.StatusOK {
 			awaitDeletion(r.Context(), stacks, stack)
 		}
-		maps.Copy(w.Header(), answer.Header())
-		w.WriteHeader(answer.status)
-		_, _ = w.Write(answer.body.Bytes()) // the client may have gone
+		answer.send(w)
 	}))
 }
 
@@ -74,10 +67,3 @@ func awaitDeletion(ctx context.Context, api *cloudformation.Client, stack string
 		}
 	}
 }
-
-// discardWriter takes a response that only its tee keeps.
-type discardWriter struct{ header http.Header }
-
-func (d discardWriter) Header() http.Header       { return d.header }
-func (discardWriter) Write(p []byte) (int, error) { return len(p), nil }
-func (discardWriter) WriteHeader(int)             {}

@@ -2,73 +2,144 @@ package localcloud
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/agent"
 	"sqs-dynamic-target-tracking/internal/localcloud/filelock"
+	"sqs-dynamic-target-tracking/internal/workerimage"
 )
 
 // WorkerImage is the image name under which the engine runs the worker of the checkout, built when a task needs it.
 const WorkerImage = "sqs-dynamic-target-tracking-worker:local"
 
-// images implements agent.Images.
+// images implements agent.Images: it builds WorkerImage and pulls all others, by digest, from the engine's registry.
 type images struct {
 	root     string // the checkout
 	progress func(string)
 
-	mu   sync.Mutex
-	made map[string]agent.Image // by state of the sources
+	mu     sync.Mutex
+	built  map[string]agent.Image // the worker of the checkout, by state of the sources
+	pulled map[string]agent.Image // by name
 }
 
 // Find implements agent.Images.
-func (i *images) Find(ctx context.Context, name string) (agent.Image, error) {
-	if name != WorkerImage {
-		return agent.Image{}, fmt.Errorf("image %s is not known to the local engine, which has only %s", name, WorkerImage)
-	}
+func (i *images) Find(ctx context.Context, name string, as aws.Config) (agent.Image, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if name == WorkerImage {
+		return i.findBuilt(ctx)
+	}
+	repository, digest, ok := strings.Cut(name, "@sha256:")
+	if !ok {
+		return agent.Image{}, fmt.Errorf("%s is neither %s nor an image by digest (repository@sha256:...), which is all "+
+			"that the local engine runs", name, WorkerImage)
+	}
+	return i.findPulled(ctx, repository, "sha256:"+digest, as)
+}
+
+func (i *images) findBuilt(ctx context.Context) (agent.Image, error) {
 	sources, err := hashSources(i.root)
 	if err != nil {
 		return agent.Image{}, err
 	}
-	if image, ok := i.made[sources]; ok {
+	if image, ok := i.built[sources]; ok {
 		return image, nil
 	}
-	dir := filepath.Join(i.root, ".local", "images", sources)
-	if err := i.build(ctx, dir); err != nil {
+	dir := i.dir(sources)
+	if err := i.make(ctx, dir, func(dir string) error { return i.build(ctx, dir) }); err != nil {
 		return agent.Image{}, err
 	}
 	image := agent.Image{Root: dir, EntryPoint: []string{"/worker"}}
-	i.made = map[string]agent.Image{sources: image}
+	i.built = map[string]agent.Image{sources: image}
 	return image, nil
 }
 
-// build compiles the worker into a folder, as an image would hold it.
-func (i *images) build(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the folder of the worker: %w", err)
+// findPulled asks the registry each time, as ECS does: the image may be gone, or the role not allowed any more.
+func (i *images) findPulled(ctx context.Context, repository, digest string, as aws.Config) (agent.Image, error) {
+	registry := workerimage.Registry{Login: workerimage.ECRLogin(ecr.NewFromConfig(as))}
+	exists, err := registry.Exists(ctx, repository, digest)
+	if err != nil {
+		return agent.Image{}, err
 	}
-	unlock, err := filelock.Acquire(ctx, filepath.Join(filepath.Dir(dir), "lock"))
+	name := repository + "@" + digest
+	if !exists {
+		return agent.Image{}, fmt.Errorf("%s: not found", name)
+	}
+	if image, ok := i.pulled[name]; ok {
+		return image, nil
+	}
+	image := agent.Image{Digest: digest}
+	// Into a folder of this process's own first, since only a pull tells how the image wants to be run.
+	image.Root, err = os.MkdirTemp(i.dir(""), "pulled-")
+	if err != nil {
+		return agent.Image{}, fmt.Errorf("make a folder for the image: %w", err)
+	}
+	i.progress("pulling " + name)
+	config, err := registry.Unpack(ctx, repository, digest, image.Root)
+	if err != nil {
+		return agent.Image{}, errors.Join(err, os.RemoveAll(image.Root))
+	}
+	image.EntryPoint, image.Command, image.Environ = config.Entrypoint, config.Cmd, config.Env
+	if i.pulled == nil {
+		i.pulled = map[string]agent.Image{}
+	}
+	i.pulled[name] = image
+	return image, nil
+}
+
+// close removes what was pulled.
+func (i *images) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, image := range i.pulled {
+		_ = os.RemoveAll(image.Root)
+	}
+}
+
+func (i *images) dir(name string) string { return filepath.Join(i.root, ".local", "images", name) }
+
+// make fills a folder once, whoever wants it: a folder that exists is complete.
+func (i *images) make(ctx context.Context, dir string, fill func(dir string) error) error {
+	if err := os.MkdirAll(i.dir(""), 0o755); err != nil {
+		return fmt.Errorf("make the folder of images: %w", err)
+	}
+	unlock, err := filelock.Acquire(ctx, i.dir("lock"))
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	worker := filepath.Join(dir, "worker")
-	if _, err := os.Stat(worker); err == nil {
+	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
+	unfinished := dir + ".unfinished"
+	if err := errors.Join(os.RemoveAll(unfinished), os.Mkdir(unfinished, 0o755)); err != nil {
+		return fmt.Errorf("make a folder for the image: %w", err)
+	}
+	if err := fill(unfinished); err != nil {
+		return err
+	}
+	pruneBuilds(i.dir(""), filepath.Base(unfinished))
+	return os.Rename(unfinished, dir)
+}
+
+// build compiles the worker as an image would hold it.
+func (i *images) build(ctx context.Context, dir string) error {
 	i.progress("building the worker")
-	// Under another name first: a build that was interrupted must not look like a worker.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", worker+".new", "./worker")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
+		"-o", filepath.Join(dir, "worker"), "./worker")
 	cmd.Dir = i.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the worker (go build ./worker): %w: %s", err, out)
 	}
-	pruneBuilds(filepath.Dir(dir), filepath.Base(dir))
-	return os.Rename(worker+".new", worker)
+	return nil
 }

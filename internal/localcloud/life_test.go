@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"sqs-dynamic-target-tracking/internal/localcloud"
@@ -51,6 +53,7 @@ func TestLocalLife(t *testing.T) {
 		{"a protected task is not scaled in", l.protection},
 		{"the same deployment again changes nothing", l.again},
 		{"a new task definition rolls", l.rolling},
+		{"a task definition that does not run is rolled back", l.rollback},
 		{"nothing is left", l.end},
 	} {
 		if !t.Run(step.name, step.run) {
@@ -253,6 +256,60 @@ func (l *life) rolling(t *testing.T) {
 	}
 }
 
+// deployments are the service's deployments, newest first.
+func (l *life) deployments(t *testing.T) []ecstypes.ServiceDeploymentBrief {
+	t.Helper()
+	out, err := l.ecs.ListServiceDeployments(l.ctx, &ecs.ListServiceDeploymentsInput{
+		Cluster: aws.String(l.outputs["ClusterName"]), Service: aws.String(l.outputs["ServiceName"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.ServiceDeployments
+}
+
+// rollback deploys a worker that ends at once, because it lacks its environment.
+func (l *life) rollback(t *testing.T) {
+	good := l.running()[0].ARN
+	out, err := l.ecs.DescribeServices(l.ctx, &ecs.DescribeServicesInput{
+		Cluster: aws.String(l.outputs["ClusterName"]), Services: []string{l.outputs["ServiceName"]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition := aws.ToString(out.Services[0].TaskDefinition)
+	bad, err := l.ecs.RegisterTaskDefinition(l.ctx, &ecs.RegisterTaskDefinitionInput{Family: aws.String("bad"),
+		ContainerDefinitions: []ecstypes.ContainerDefinition{{Name: aws.String("worker"),
+			Image: aws.String(localcloud.WorkerImage), Essential: aws.Bool(true)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.ecs.UpdateService(l.ctx, &ecs.UpdateServiceInput{Cluster: aws.String(l.outputs["ClusterName"]),
+		Service: aws.String(l.outputs["ServiceName"]), TaskDefinition: bad.TaskDefinition.TaskDefinitionArn}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the deployment is rolled back", func() bool {
+		return l.deployments(t)[0].Status == ecstypes.ServiceDeploymentStatusRollbackSuccessful
+	})
+	var seen []string
+	for _, d := range l.deployments(t) {
+		seen = append(seen, string(d.Status))
+	}
+	t.Logf("deployments: %s; %s", strings.Join(seen, ", "), aws.ToString(l.deployments(t)[0].StatusReason))
+	if want := []string{"ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL"}; !slices.Equal(seen, want) {
+		t.Errorf("deployments %q, want %q", seen, want)
+	}
+	revision, err := l.ecs.DescribeServiceRevisions(l.ctx, &ecs.DescribeServiceRevisionsInput{
+		ServiceRevisionArns: []string{aws.ToString(l.deployments(t)[1].TargetServiceRevisionArn)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := aws.ToString(revision.ServiceRevisions[0].TaskDefinition); got != definition {
+		t.Errorf("the revision before has the task definition %s, want %s", got, definition)
+	}
+	if l.find(good).Status != "RUNNING" {
+		t.Error("the good task did not stay")
+	}
+}
+
 func (l *life) find(arn string) agent.Task {
 	for _, task := range l.cloud.Tasks() {
 		if task.ARN == arn {
@@ -295,16 +352,27 @@ func (l *life) end(t *testing.T) {
 // processesOf lists the living processes that have the folder of a run in their command or environment.
 func processesOf(t *testing.T, dir string) []string {
 	t.Helper()
-	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	var found []string
+	for _, pid := range pidsOf(t, dir) {
+		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may have ended just now
+		found = append(found, fmt.Sprintf("%d %s", pid, strings.ReplaceAll(string(command), "\x00", " ")))
+	}
+	return found
+}
+
+func pidsOf(t *testing.T, dir string) []int {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []string
-	for _, path := range commands {
-		command, _ := os.ReadFile(path) // it may have ended just now
-		env, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "environ"))
-		if strings.Contains(string(command)+string(env), dir) {
-			found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
+	var found []int
+	for _, path := range paths {
+		env, _ := os.ReadFile(path) // it may have ended just now
+		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil &&
+			strings.Contains(string(command)+string(env), dir) {
+			found = append(found, pid)
 		}
 	}
 	return found

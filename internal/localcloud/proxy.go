@@ -49,6 +49,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r) // between the emulator and us
 		return
 	}
+	if isRegistry(r) {
+		p.registry(w, r)
+		return
+	}
 	p.mu.RLock()
 	handler := p.services[serviceOf(r)]
 	p.mu.RUnlock()

@@ -251,3 +251,64 @@ func TestDeletedStack(t *testing.T) {
 		}
 	}
 }
+
+func TestRegistryIsCheckedStepByStep(t *testing.T) {
+	tests := []struct{ method, path, action, repository string }{
+		{http.MethodGet, "/v2/", "", ""},
+		{http.MethodHead, "/v2/team/worker/manifests/sha256:1", "ecr:BatchGetImage", "team/worker"},
+		{http.MethodPut, "/v2/worker/manifests/v1", "ecr:PutImage", "worker"},
+		{http.MethodPost, "/v2/worker/blobs/uploads/", "ecr:InitiateLayerUpload", "worker"},
+		{http.MethodPatch, "/v2/worker/blobs/uploads/1", "ecr:UploadLayerPart", "worker"},
+		{http.MethodPut, "/v2/worker/blobs/uploads/1", "ecr:CompleteLayerUpload", "worker"},
+		{http.MethodHead, "/v2/worker/blobs/sha256:1", "ecr:BatchCheckLayerAvailability", "worker"},
+		{http.MethodGet, "/v2/worker/blobs/sha256:1", "ecr:GetDownloadUrlForLayer", "worker"},
+		{http.MethodGet, "/v2/worker/tags/list", "ecr:ListImages", "worker"},
+	}
+	for _, test := range tests {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			request := httptest.NewRequest(test.method, test.path, nil)
+			if !isRegistry(request) {
+				t.Error("it is taken for a request to another service")
+			}
+			action, repository := registryAction(request)
+			if action != test.action || repository != test.repository {
+				t.Errorf("checked as %q on %q, want %q on %q", action, repository, test.action, test.repository)
+			}
+		})
+	}
+	for _, path := range []string{"/v2/apis/1", "/v2/email/identities", "/bucket/v2/", "/v2"} {
+		if isRegistry(httptest.NewRequest(http.MethodGet, path, nil)) {
+			t.Errorf("%s is taken for the registry", path)
+		}
+	}
+}
+
+func TestRegistryCallers(t *testing.T) {
+	p, front, seen := proxied(t, "")
+	p.policies = refuse{&iam.Denied{Code: "AccessDeniedException", Message: "no"}}
+	put := func(user, key string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, front.URL+"/v2/worker/manifests/v1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if user != "" {
+			r.SetBasicAuth(user, key)
+		}
+		resp, err := front.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := put("", ""); got != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", got)
+	}
+	if got := put("AWS", "ASIA"); got != http.StatusForbidden {
+		t.Errorf("without permission: %d", got)
+	}
+	if got := put("AWS", "test"); got != http.StatusOK || len(*seen) != 1 {
+		t.Errorf("as root: %d, the emulator saw %d requests", got, len(*seen))
+	}
+}

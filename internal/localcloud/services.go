@@ -3,6 +3,7 @@ package localcloud
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -48,6 +49,7 @@ func (c *Cloud) startServices() {
 		Log:       c.config.Log.With("part", "autoscaling"),
 	})
 	c.WatchSQS(c.monitoring.ObserveSQS)
+	c.proxy.serve("ecr", http.HandlerFunc(c.serveECR))
 	c.proxy.serve("monitoring", c.monitoring)
 	c.proxy.serve("application-autoscaling", c.autoscaling)
 	c.background("monitoring", c.monitoring.Run)

@@ -1,10 +1,8 @@
 package localcloud
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,8 +17,8 @@ import (
 // maxWatchedBody is SQS's own limit of a request and of a response, with room for base64 and attributes.
 const maxWatchedBody = 4 << 20
 
-// WatchSQS calls f after each successful SQS call that moves messages, with its bodies. It is called from the goroutine
-// of the request, which waits for it.
+// WatchSQS calls f after each successful SQS call that moves messages, with its bodies, before the caller has the
+// answer. It is called from the goroutine of the request, which waits for it.
 func (c *Cloud) WatchSQS(f func(sqswatch.Call)) { c.proxy.sqs.add(f) }
 
 // sqsWatchers tells what passes between clients and queues.
@@ -59,33 +57,32 @@ func watchedAction(r *http.Request) string {
 	return ""
 }
 
-// forward passes a request on and tells the watchers what came back. A receive whose client has gone meanwhile was not
-// seen by it: what it brought goes back to the queue.
+// forward passes a request on, tells the watchers what came back, and only then answers: what a client does next with a
+// message is seen after how it got the message. A receive whose client has gone meanwhile was not seen by it: what it
+// brought goes back to the queue.
 func (s *sqsWatchers) forward(next http.Handler, action string, w http.ResponseWriter, r *http.Request) {
-	request, err := io.ReadAll(io.LimitReader(r.Body, maxWatchedBody))
+	client := r.Context()
+	if action == receive {
+		// The emulator does not notice that a client leaves its long poll, and would go on to take messages for it.
+		r = r.WithContext(context.WithoutCancel(client))
+	}
+	request, err := readBody(r, maxWatchedBody)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	client := r.Context()
-	passed := r
-	if action == receive {
-		// The emulator does not notice that a client leaves its long poll, and would go on to take messages for it.
-		passed = r.WithContext(context.WithoutCancel(client))
-	}
-	passed.Body = io.NopCloser(io.MultiReader(bytes.NewReader(request), r.Body))
-	tee := &teeWriter{ResponseWriter: w, client: client, status: http.StatusOK}
-	next.ServeHTTP(tee, passed)
-	call := sqswatch.Call{Action: action, Request: request, Response: tee.body.Bytes(), At: time.Now()}
+	answer := record(next, r)
+	call := sqswatch.Call{Action: action, Request: request, Response: answer.body.Bytes(), At: time.Now()}
 	switch {
-	case tee.status != http.StatusOK:
-	case action == receive && tee.gone:
+	case answer.status != http.StatusOK:
+	case action == receive && client.Err() != nil:
 		if queueURL, receipts := returned(call); len(receipts) > 0 {
-			s.giveBack(passed.Context(), queueURL, receipts)
+			s.giveBack(r.Context(), queueURL, receipts)
 		}
 	default:
 		s.tell(call)
 	}
+	answer.send(w)
 }
 
 const receive = "ReceiveMessage"
@@ -120,28 +117,3 @@ func makeVisible(client *sqs.Client, log *slog.Logger) func(ctx context.Context,
 		}
 	}
 }
-
-// teeWriter keeps a copy of a response.
-type teeWriter struct {
-	http.ResponseWriter
-	client context.Context // of the request; it tells whether somebody still reads the response
-	status int
-	gone   bool // the client had left before the response began
-	body   bytes.Buffer
-}
-
-func (t *teeWriter) WriteHeader(status int) {
-	t.status, t.gone = status, t.client.Err() != nil
-	t.ResponseWriter.WriteHeader(status)
-}
-
-func (t *teeWriter) Write(p []byte) (int, error) {
-	t.body.Write(p)
-	if t.gone {
-		return len(p), nil // what was received must be read to its end, to be given back
-	}
-	return t.ResponseWriter.Write(p)
-}
-
-// Unwrap lets the proxy flush.
-func (t *teeWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }

@@ -14,9 +14,11 @@ func (c *Cloud) Tasks() []agent.Task { return c.agent.Tasks() }
 func (c *Cloud) WatchTasks(f func(agent.Task)) { c.watchers.add(f) }
 
 func (c *Cloud) startAgent(parts *hooks) (err error) {
+	found := &images{root: c.config.Root, progress: c.config.Progress}
+	c.atClose(found.close)
 	c.agent, err = agent.New(c.emulator, agent.Config{
 		AWS:          c.AWSConfig(),
-		Images:       &images{root: c.config.Root, progress: c.config.Progress},
+		Images:       found,
 		Environ:      []string{"AWS_ENDPOINT_URL=" + c.endpoint, "AWS_EC2_METADATA_DISABLED=true"},
 		Dir:          filepath.Join(c.dir, "tasks"),
 		Speed:        c.config.Speed,

@@ -33,7 +33,7 @@ import (
 
 // emulator keeps the records of the tasks. *ministack.Process is one.
 type emulator interface {
-	TaskRunning(ctx context.Context, arn string) error
+	TaskRunning(ctx context.Context, arn, imageDigest string) error
 	TaskHealth(ctx context.Context, arn, status string) error
 	TaskStopped(ctx context.Context, arn string, stop ministack.TaskStop) error
 	TaskCredentials(ctx context.Context, role, session string, valid time.Duration) (ministack.Credentials, error)
@@ -68,6 +68,7 @@ type Task struct {
 	Status           string // PENDING, RUNNING, STOPPING, STOPPED
 	Health           string // UNKNOWN, HEALTHY, UNHEALTHY
 	PID              int    // of its process, 0 before it has one
+	Digest           string // of its image, "" for one that was built here
 	LogPath          string
 	Created          time.Time
 	Started, Stopped time.Time // zero: not yet

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
 )
 
@@ -238,7 +240,7 @@ func (b *bundle) await(t *testing.T, ok func() bool) {
 
 type oneImage struct{ root string }
 
-func (o oneImage) Find(_ context.Context, name string) (Image, error) {
+func (o oneImage) Find(_ context.Context, name string, _ aws.Config) (Image, error) {
 	if name != "worker" {
 		return Image{}, errors.New("no image " + name)
 	}
@@ -252,7 +254,7 @@ type fakeEmulator struct {
 	stopped chan ministack.TaskStop
 }
 
-func (f *fakeEmulator) TaskRunning(_ context.Context, arn string) error {
+func (f *fakeEmulator) TaskRunning(_ context.Context, arn, _ string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.running[arn] = true

@@ -25,7 +25,7 @@ func (t *task) openLog(ctx context.Context) (io.WriteCloser, error) {
 	if t.container.LogDriver.Name != "awslogs" {
 		return file, nil
 	}
-	stream, err := openStream(ctx, cloudwatchlogs.NewFromConfig(t.agent.config.AWS), t)
+	stream, err := openStream(ctx, cloudwatchlogs.NewFromConfig(t.asExecutionRole()), t)
 	if err != nil {
 		_ = file.Close()
 		return nil, err

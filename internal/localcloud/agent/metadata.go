@@ -13,6 +13,7 @@ type containerMetadata struct {
 	Name          string            `json:"Name"`
 	DockerName    string            `json:"DockerName"`
 	Image         string            `json:"Image"`
+	ImageID       string            `json:"ImageID"`
 	Labels        map[string]string `json:"Labels"`
 	DesiredStatus string            `json:"DesiredStatus"`
 	KnownStatus   string            `json:"KnownStatus"`
@@ -51,6 +52,7 @@ func (t *task) containerMetadata() containerMetadata {
 		Name:       t.container.Name,
 		DockerName: t.container.Name,
 		Image:      t.container.Image,
+		ImageID:    view.Digest,
 		Labels: map[string]string{
 			"com.amazonaws.ecs.cluster":                 t.record.ClusterARN,
 			"com.amazonaws.ecs.container-name":          t.container.Name,

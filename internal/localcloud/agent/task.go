@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
 )
 
@@ -21,6 +23,7 @@ type task struct {
 	container ministack.ContainerDefinition
 	token     string // in the paths of its endpoints
 	keys      *keys  // of its role; nil without one
+	execution *keys  // of its execution role, likewise
 
 	ordered   chan struct{} // closed by order
 	orderOnce sync.Once
@@ -48,6 +51,9 @@ func newTask(a *Agent, record ministack.Task) *task {
 	t.view.LogPath = a.logPath(t.view)
 	if role := record.Definition.TaskRoleARN; role != "" {
 		t.keys = &keys{source: a.emulator, role: role, session: t.view.ID}
+	}
+	if role := record.Definition.ExecutionRoleARN; role != "" {
+		t.execution = &keys{source: a.emulator, role: role, session: t.view.ID}
 	}
 	return t
 }
@@ -136,12 +142,13 @@ func (t *task) run(ctx context.Context) ministack.TaskStop {
 		return notStarted("CannotStartContainerError: "+err.Error(), "CannotStartContainerError: "+err.Error())
 	}
 	t.change(func(v *Task) {
+		v.Digest = image.Digest
 		v.Started, v.PID = time.Now(), p.pid()
 		if v.Status == "PENDING" {
 			v.Status = "RUNNING"
 		}
 	})
-	if err := t.agent.emulator.TaskRunning(ctx, t.view.ARN); err != nil {
+	if err := t.agent.emulator.TaskRunning(ctx, t.view.ARN, image.Digest); err != nil {
 		t.agent.config.Log.Warn("the emulator did not take the start of a task", "task", t.view.ID, "error", err)
 	}
 	return t.follow(ctx, *image, p)
@@ -157,7 +164,7 @@ func (t *task) prepare(ctx context.Context) (*Image, *ministack.TaskStop) {
 	}
 	pulled := make(chan answer, 1)
 	go func() {
-		image, err := t.agent.config.Images.Find(ctx, t.container.Image)
+		image, err := t.agent.config.Images.Find(ctx, t.container.Image, t.asExecutionRole())
 		pulled <- answer{image, err}
 	}()
 	var image *Image
@@ -215,6 +222,15 @@ func (t *task) follow(ctx context.Context, image Image, p *process) ministack.Ta
 		end.ContainerReason = "the process was killed (SIGKILL)"
 	}
 	return end
+}
+
+// asExecutionRole is what ECS itself does for the task: pull its image, write its log. Without such a role it is root.
+func (t *task) asExecutionRole() aws.Config {
+	config := t.agent.config.AWS.Copy()
+	if t.execution != nil {
+		config.Credentials = t.execution
+	}
+	return config
 }
 
 func (t *task) stopTimeout() time.Duration {

@@ -66,9 +66,10 @@ type ContainerOverride struct {
 	Environment []Variable `json:"environment"`
 }
 
-// TaskRunning tells the emulator that the processes of a task run.
-func (p *Process) TaskRunning(ctx context.Context, arn string) error {
-	return p.call(ctx, "ecs/task-running", map[string]any{"arn": arn, "account": Account, "region": Region}, nil)
+// TaskRunning tells the emulator that the process of a task runs, and the digest of its image, "" if it has none.
+func (p *Process) TaskRunning(ctx context.Context, arn, imageDigest string) error {
+	return p.call(ctx, "ecs/task-running",
+		map[string]any{"arn": arn, "imageDigest": imageDigest, "account": Account, "region": Region}, nil)
 }
 
 // TaskHealth tells the emulator what a task's health check says: HEALTHY or UNHEALTHY.

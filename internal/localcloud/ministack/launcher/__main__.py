@@ -17,11 +17,13 @@ from hypercorn.config import Config
 
 import announce
 import bridge
+import ecs_deployments
 import ecs_tasks
 import events
 import iam_questions
 import latency
 import resource_types
+import state_machines
 
 
 def stop_with_parent():
@@ -40,7 +42,9 @@ def main():
     iam_questions.check_batches_as_entries()
     events.scale_schedules(settings["speed"])
     ecs_tasks.install(go)
+    ecs_deployments.install()
     announce.install()
+    state_machines.honour_timeout_paths()
     resource_types.install(go, settings["resourceTypes"])
 
     from ministack.app import app

@@ -3,7 +3,6 @@
 import logging
 import queue
 import threading
-import time
 
 import events
 
@@ -19,7 +18,6 @@ def install():
     for module in (stacks, changesets, handlers):
         module._add_event = announced
     threading.Thread(target=_send, daemon=True, name="localcloud-events").start()
-    threading.Thread(target=_watch_deployments, daemon=True, name="localcloud-deployments").start()
 
 
 def _send():
@@ -54,23 +52,13 @@ def task(account, region, view):
                   "account": account, "region": region, "detail": view})
 
 
-def _watch_deployments():
-    from ministack.services import ecs
-
-    known = {}
-    while True:
-        time.sleep(0.2)
-        for (account, region, _), service in list(ecs._services._data.items()):
-            for deployment in list(service.get("deployments", [])):
-                key, state = (service["serviceArn"], deployment["id"]), deployment.get("rolloutState")
-                if known.get(key) == state:
-                    continue
-                known[key] = state
-                _waiting.put({
-                    "source": "aws.ecs", "detailType": "ECS Deployment State Change",
-                    "resources": [service["serviceArn"]], "account": account, "region": region,
-                    "detail": {"eventType": "ERROR" if state == "FAILED" else "INFO",
-                               "eventName": f"SERVICE_DEPLOYMENT_{state}", "deploymentId": deployment["id"],
-                               "updatedAt": deployment.get("updatedAt"),
-                               "reason": deployment.get("rolloutStateReason", "")},
-                })
+def deployment(account, region, service_arn, view):
+    """A change of a deployment's rollout state; view is the deployment as DescribeServices has it."""
+    state = view.get("rolloutState")
+    _waiting.put({
+        "source": "aws.ecs", "detailType": "ECS Deployment State Change", "resources": [service_arn],
+        "account": account, "region": region,
+        "detail": {"eventType": "ERROR" if state == "FAILED" else "INFO", "eventName": f"SERVICE_DEPLOYMENT_{state}",
+                   "deploymentId": view["id"], "updatedAt": view.get("updatedAt"),
+                   "reason": view.get("rolloutStateReason", "")},
+    })

@@ -64,6 +64,8 @@ def _run(task, definition, overrides, _docker, account, region):
     from ministack.services import ecs
 
     with request_scope(account, region):
+        if task.get("_deployment_id"):
+            task["startedBy"] = task["_deployment_id"]
         if not ecs._mark_task_pending(task["taskArn"], task):
             return
         try:
@@ -89,6 +91,8 @@ def task_running(request):
         for container in task["containers"]:
             container["lastStatus"] = "RUNNING"
             container["runtimeId"] = request["arn"].rsplit("/", 1)[-1]
+            if request.get("imageDigest"):
+                container["imageDigest"] = request["imageDigest"]
         cluster, key = _service_key(task)
         if key:
             ecs._schedule_service_deployment_completion(cluster, key, request["account"], request["region"],

@@ -1,0 +1,193 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/chart"
+	"sqs-dynamic-target-tracking/internal/simulation"
+	"sqs-dynamic-target-tracking/internal/simulation/compare"
+)
+
+// View is the stretch of time that a picture shows. The zero value shows everything.
+type View struct{ From, To time.Duration }
+
+// longestWait is how many times the promise the axis of waits reaches at most: beyond, a wait is just late.
+const longestWait = 10
+
+// palette is used for the policies of a picture in their order.
+var palette = []chart.Color{chart.Blue, chart.Orange, chart.Green, chart.Purple, chart.Red, chart.Gray}
+
+// Picture draws queue, tasks and waits of up to six outcomes with one time axis. For a single outcome it also draws what
+// its targets hold: the metric against the target.
+func Picture(c *compare.Comparison, outcomes []compare.Outcome, view View) chart.Chart {
+	outcomes = outcomes[:min(len(outcomes), len(palette))]
+	d := newDrawing(c, view)
+	picture := chart.Chart{
+		Title:    c.Scenario.Load.Name + ": " + names(outcomes),
+		Subtitle: headline(c),
+		XLabel:   d.label,
+		Panels:   []chart.Panel{d.queue(outcomes), d.tasks(outcomes)},
+	}
+	if len(outcomes) == 1 {
+		picture.Subtitle = fmt.Sprintf("%s. Kept %s %%, %.2f times the task-hours of the clairvoyant plan.",
+			picture.Subtitle, kept(outcomes[0].Kept), outcomes[0].Ratio)
+		picture.Panels = append(picture.Panels, d.targets(&outcomes[0].Result.Series)...)
+	}
+	picture.Panels = append(picture.Panels, d.waits(outcomes))
+	return picture
+}
+
+func names(outcomes []compare.Outcome) string {
+	text := ""
+	for i, o := range outcomes {
+		if i > 0 {
+			text += ", "
+		}
+		text += label(o, outcomes)
+	}
+	return text
+}
+
+// label is the policy's name, with its pace where it stands there twice.
+func label(o compare.Outcome, among []compare.Outcome) string {
+	for _, other := range among {
+		if other.Policy == o.Policy && other.Pace != o.Pace {
+			return o.Policy + " (" + o.Pace + ")"
+		}
+	}
+	return o.Policy
+}
+
+type drawing struct {
+	curve
+	label      string
+	comparison *compare.Comparison
+}
+
+func newDrawing(c *compare.Comparison, view View) drawing {
+	period, length := c.Scenario.Assumptions.Period(), c.Scenario.Load.Length
+	if view.To == 0 || view.To > length {
+		view.To = length
+	}
+	unit, label := unitOf(view.To - view.From)
+	return drawing{
+		curve:      curve{period: period, unit: unit, from: int(view.From / period), to: int(view.To / period)},
+		label:      label,
+		comparison: c,
+	}
+}
+
+func (d drawing) line(name string, color chart.Color, x, y []float64) chart.Line {
+	return chart.Line{Name: name, X: x, Y: y, Color: color, Step: true}
+}
+
+func (d drawing) queue(outcomes []compare.Outcome) chart.Panel {
+	panel := chart.Panel{Title: "messages that wait"}
+	for i, o := range outcomes {
+		x, y := d.most(floats(o.Result.Series.Visible), 1e12)
+		panel.Marks = append(panel.Marks, d.line(label(o, outcomes), palette[i], x, y))
+	}
+	return panel
+}
+
+func (d drawing) tasks(outcomes []compare.Outcome) chart.Panel {
+	panel := chart.Panel{Title: "running tasks", Height: 190}
+	if len(outcomes) == 1 {
+		if band, moves := d.bounds(&outcomes[0].Result.Series); moves {
+			panel.Marks = append(panel.Marks, band)
+		}
+	}
+	x, y := d.mean(demandOf(d.comparison.Reference.Plan.Demand, d.period))
+	demand := d.line("clairvoyant plan", chart.Gray, x, y)
+	demand.Fill = true
+	panel.Marks = append(panel.Marks, demand)
+	for i, o := range outcomes {
+		x, y := d.mean(floats(o.Result.Series.Running))
+		panel.Marks = append(panel.Marks, d.line(label(o, outcomes), palette[i], x, y))
+	}
+	return panel
+}
+
+// bounds is floor and ceiling as a band, and whether they ever move.
+func (d drawing) bounds(s *simulation.Series) (band chart.Band, moves bool) {
+	for i := 1; i < len(s.Floor); i++ {
+		moves = moves || s.Floor[i] != s.Floor[0] || s.Ceiling[i] != s.Ceiling[0]
+	}
+	x, low := d.mean(counts(s.Floor))
+	_, high := d.mean(counts(s.Ceiling))
+	return chart.Band{Name: "floor to ceiling", X: x, Low: low, High: high, Color: chart.Green}, moves
+}
+
+// targets draws each metric that is held at a target.
+func (d drawing) targets(s *simulation.Series) []chart.Panel {
+	perTask := func(sum func(i int) float64) func(i int) float64 {
+		return func(i int) float64 { return sum(i) / max(1, float64(s.Running[i])) }
+	}
+	metrics := map[string]struct {
+		title string
+		value func(i int) float64
+	}{
+		"backlog target": {"backlog per task", perTask(func(i int) float64 { return float64(s.Visible[i] + s.InFlight[i]) })},
+		"rate target":    {"messages sent a period and task", perTask(func(i int) float64 { return float64(s.Sent[i]) })},
+	}
+	var panels []chart.Panel
+	for _, name := range s.NoteNames() {
+		metric, ok := metrics[name]
+		if !ok {
+			continue
+		}
+		x, target := d.mean(floats(s.Notes[name]))
+		_, y := d.most(metric.value, 4*largest(target))
+		line := d.line("target", chart.Red, x, target)
+		line.Dashed = true
+		panels = append(panels, chart.Panel{
+			Title: metric.title, Height: 110, Marks: []chart.Mark{d.line("metric", chart.Orange, x, y), line},
+		})
+	}
+	return panels
+}
+
+func (d drawing) waits(outcomes []compare.Outcome) chart.Panel {
+	promise := d.comparison.Scenario.Delay.Seconds()
+	panel := chart.Panel{Title: "longest wait, seconds"}
+	for i, o := range outcomes {
+		x, y := d.most(floats(o.Result.Series.WaitMax), longestWait*promise)
+		panel.Marks = append(panel.Marks, d.line(label(o, outcomes), palette[i], x, y))
+	}
+	panel.Marks = append(panel.Marks, chart.Rule{Name: "promise", Y: promise, Color: chart.Red})
+	return panel
+}
+
+func floats(values []float32) func(i int) float64 {
+	return func(i int) float64 { return float64(at(values, i)) }
+}
+
+func counts(values []int32) func(i int) float64 {
+	return func(i int) float64 {
+		if i < len(values) {
+			return float64(values[i])
+		}
+		return 0
+	}
+}
+
+func largest(values []float64) float64 {
+	most := 0.0
+	for _, v := range values {
+		most = max(most, v)
+	}
+	return most
+}
+
+// demandOf is the demand at the middle of each period. It is asked for ascending periods.
+func demandOf(steps []simulation.Step, period time.Duration) func(i int) float64 {
+	next, count := 0, 0
+	return func(i int) float64 {
+		for next < len(steps) && steps[next].At <= time.Duration(i)*period+period/2 {
+			count = steps[next].Count
+			next++
+		}
+		return float64(count)
+	}
+}

@@ -63,8 +63,8 @@ func addAlarms(s *stack) {
 		notify(name+"FailedAlarm", alarm{
 			description: "An execution of the state machine " + name + " failed or took too long.",
 			metrics: []metric{
-				{id: "failed", namespace: "AWS/States", name: "ExecutionsFailed", stat: "Sum", dimensions: ofMachine(name)},
-				{id: "late", namespace: "AWS/States", name: "ExecutionsTimedOut", stat: "Sum", dimensions: ofMachine(name)},
+				executions("failed", "ExecutionsFailed", name),
+				executions("late", "ExecutionsTimedOut", name),
 				{id: "bad", expression: "FILL(failed, 0) + FILL(late, 0)", label: "Failed and late executions"},
 			},
 			comparison: above, threshold: 0, periods: 1, datapoints: 1,

@@ -43,7 +43,9 @@ func dashboardWidgets() []widget {
 		dimensions: []dimension{{"QueueName", "${Failed}"}}, label: "In the dead-letter queue"}
 	return []widget{
 		{title: "How long do messages wait? (s)", limit: "AcceptableDelaySeconds",
-			left: []metric{own("p50", "MsgWait", "p50"), own("p95", "MsgWait", "p95"), own("longest", "MsgWait", "Maximum")}},
+			left: []metric{
+				own("p50", "MsgWait", "p50"), own("p95", "MsgWait", "p95"), own("longest", "MsgWait", "Maximum"),
+			}},
 		{title: "Is the promise kept? (%)", percent: true,
 			left: []metric{hidden(own("kept", "MsgWithinDelay", "Average")), kept}},
 		{title: "How many tasks run?", limit: "MaxTasks", left: []metric{running()},

@@ -50,7 +50,7 @@ func TestDefect07NoRunningTask(t *testing.T) {
 		{"half a task is one", []float64{12}, []float64{0}, []float64{0.5}, []float64{12}},
 		{"a late count is not none", []float64{30, 30}, []float64{0, 0}, []float64{10, nan}, []float64{3, 3}},
 		{"a late queue is not empty", []float64{30, nan}, []float64{10, 10}, []float64{10, 10}, []float64{4, nan}},
-		{"half of a late queue is not all", []float64{30, 30}, []float64{10, nan}, []float64{10, 10}, []float64{4, nan}},
+		{"half a late queue is not all", []float64{30, 30}, []float64{10, nan}, []float64{10, 10}, []float64{4, nan}},
 		{"never counted", []float64{30}, []float64{0}, []float64{nan}, []float64{nan}},
 	} {
 		got := calculate(t, backlog, map[string][]float64{
@@ -121,7 +121,7 @@ func TestDefect10MessagesThatCannotBeProcessedAreSetAside(t *testing.T) {
 	kept, live := float(d.property(t, "DeadLetterQueue", "MessageRetentionPeriod")),
 		float(d.property(t, "Queue", "MessageRetentionPeriod"))
 	if kept <= live {
-		t.Errorf("a message that was set aside is kept for %g s, one in the queue for %g s: it keeps its age", kept, live)
+		t.Errorf("a message set aside is kept for %g s, one in the queue for %g s: it keeps its age", kept, live)
 	}
 	// Both are FIFO or neither is: SQS refuses a mixture.
 	want(t, "type", d.property(t, "DeadLetterQueue", "FifoQueue"), d.property(t, "Queue", "FifoQueue"))
@@ -137,7 +137,8 @@ func TestDefect13TaskIsStoppedGentlyAndConfined(t *testing.T) {
 	container := d.property(t, "TaskDefinition", "ContainerDefinitions.0")
 	want(t, "stop timeout", at(container, "StopTimeout"), 120)
 	want(t, "the worker knows it", taskVariables(t, d)["STOP_TIMEOUT_SECONDS"], "120")
-	if user, _ := at(container, "User").(string); user == "" || strings.HasPrefix(user, "0") || strings.HasPrefix(user, "root") {
+	user, _ := at(container, "User").(string)
+	if user == "" || strings.HasPrefix(user, "0") || strings.HasPrefix(user, "root") {
 		t.Errorf("the task runs as %q", user)
 	}
 	want(t, "root file system", at(container, "ReadonlyRootFilesystem"),
@@ -148,7 +149,8 @@ func TestDefect13TaskIsStoppedGentlyAndConfined(t *testing.T) {
 	for _, shell := range []string{"Command", "EntryPoint"} {
 		want(t, shell, at(container, shell), nil) // the image's own, which is no shell
 	}
-	if !slices.ContainsFunc(grants(t, d, "TaskRole"), func(g grant) bool { return g.action == "ecs:UpdateTaskProtection" }) {
+	protects := func(g grant) bool { return g.action == "ecs:UpdateTaskProtection" }
+	if !slices.ContainsFunc(grants(t, d, "TaskRole"), protects) {
 		t.Error("a busy task may not protect itself")
 	}
 	want(t, "circuit breaker", d.property(t, "Service", "DeploymentConfiguration.DeploymentCircuitBreaker"),
@@ -236,7 +238,9 @@ func TestDefect18AlarmsAndDashboard(t *testing.T) {
 		t.Errorf("with one message that takes long the age alarm reads %v, want [0 300]", got)
 	}
 	for _, id := range []string{"ProduceFailedAlarm", "RetuneFailedAlarm"} {
-		got := calculate(t, d.property(t, id, "Metrics").([]any), map[string][]float64{"failed": {1, nan, 0}, "late": {nan, 1, 0}})
+		got := calculate(t, d.property(t, id, "Metrics").([]any), map[string][]float64{
+			"failed": {1, nan, 0}, "late": {nan, 1, 0},
+		})
 		if !sameSeries(got, []float64{1, 1, 0}) {
 			t.Errorf("%s reads %v, want [1 1 0]", id, got)
 		}

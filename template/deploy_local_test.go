@@ -358,8 +358,9 @@ func (d *deployment) retune(outputs deployed.Outputs) retune.Outcome {
 func (d *deployment) wantRetuneAfterUpdate(name string, outputs deployed.Outputs) {
 	d.t.Helper()
 	another := strings.Replace(d.stackID(name), name, "another", 1)
+	detail := map[string]any{"stack-id": another, "status-details": map[string]any{"status": "UPDATE_COMPLETE"}}
 	if err := d.PutEvent(d.ctx, "aws.cloudformation", "CloudFormation Stack Status Change", []string{another},
-		map[string]any{"stack-id": another, "status-details": map[string]any{"status": "UPDATE_COMPLETE"}}); err != nil {
+		detail); err != nil {
 		d.t.Fatal(err)
 	}
 	count := func() (started int) {

@@ -46,7 +46,9 @@ func plain(t *testing.T, n *yaml.Node) any {
 	t.Helper()
 	if tag := n.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
 		inner := *n
-		inner.Tag = map[yaml.Kind]string{yaml.ScalarNode: "!!str", yaml.SequenceNode: "!!seq", yaml.MappingNode: "!!map"}[n.Kind]
+		inner.Tag = map[yaml.Kind]string{
+			yaml.ScalarNode: "!!str", yaml.SequenceNode: "!!seq", yaml.MappingNode: "!!map",
+		}[n.Kind]
 		name := strings.TrimPrefix(tag, "!")
 		argument := plain(t, &inner)
 		switch name {

@@ -166,8 +166,9 @@ func TestStatesWaitLongerThanTheirFunctions(t *testing.T) {
 				continue
 			}
 			id := brief(t, d.property(t, machine, "DefinitionSubstitutions."+strings.Trim(need.resource, "${}")))
-			if state, function := float(task["TimeoutSeconds"]), float(d.property(t, id, "Timeout")); state <= function {
-				t.Errorf("%s, state %q waits %g s for %s, which may take %g s", machine, name, state, id, function)
+			waits, takes := float(task["TimeoutSeconds"]), float(d.property(t, id, "Timeout"))
+			if waits <= takes {
+				t.Errorf("%s, state %q waits %g s for %s, which may take %g s", machine, name, waits, id, takes)
 			}
 		}
 	}
@@ -194,8 +195,10 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 		if err := json.Unmarshal([]byte(input), &fields); err != nil {
 			t.Errorf("%s: input %q: %v", id, input, err)
 		}
-		if at(target, "RetryPolicy.MaximumEventAgeInSeconds") == nil || at(target, "RetryPolicy.MaximumRetryAttempts") == nil {
-			t.Errorf("%s says not how long it tries", id)
+		for _, limit := range []string{"MaximumEventAgeInSeconds", "MaximumRetryAttempts"} {
+			if at(target, "RetryPolicy."+limit) == nil {
+				t.Errorf("%s has no %s", id, limit)
+			}
 		}
 
 		role := onlyRole(t, d, id)

@@ -40,10 +40,6 @@ func ofWorker() []dimension {
 	return []dimension{{"Type", metricType}, {"QueueName", queueName()}}
 }
 
-func ofMachine(name string) []dimension {
-	return []dimension{{"StateMachineArn", cfn.Ref(machineID(name))}}
-}
-
 func visible() metric {
 	return metric{id: "visible", namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible", stat: "Average",
 		dimensions: ofQueue()}
@@ -67,6 +63,12 @@ func oldestAge() metric {
 func running() metric {
 	return metric{id: "running", namespace: "ECS/ContainerInsights", name: "RunningTaskCount", stat: "Average",
 		dimensions: ofService()}
+}
+
+// executions counts those of a state machine that ended in a way.
+func executions(id, name, machine string) metric {
+	return metric{id: id, namespace: "AWS/States", name: name, stat: "Sum",
+		dimensions: []dimension{{"StateMachineArn", cfn.Ref(machineID(machine))}}}
 }
 
 // own is a metric that the worker or the retune publishes.

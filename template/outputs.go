@@ -7,7 +7,7 @@ import (
 func addOutputs(s *stack) {
 	s.output("QueueUrl", "Queue of the jobs", queueURL())
 	s.output("QueueName", "Its name, by which metrics are found", queueName())
-	s.output("DeadLetterQueueUrl", "Queue of the jobs that were set aside; blank when there is none", deadLetterQueueURL())
+	s.output("DeadLetterQueueUrl", "Queue of the jobs that were set aside; blank without one", deadLetterQueueURL())
 	s.output("ClusterName", "ECS cluster", clusterName())
 	s.output("ServiceName", "ECS service of the worker", serviceName())
 

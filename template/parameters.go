@@ -101,8 +101,8 @@ func queueParameters() []parameter {
 	const arn = `^$|^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`
 	return []parameter{
 		choice("QueueType", "Type", "String", "standard", []any{"standard", "fifo"},
-			"Type of the queues that the stack makes. A change makes new ones and leaves the old ones, with what is in "+
-				"them, to you: drain them first. "+
+			"Type of the queues that the stack makes. A change makes new ones and leaves the old ones, "+
+				"with what is in them, to you: drain them first. "+
 				"Of no effect with QueueArn, whose name tells its type."),
 		number("VisibilityTimeoutSeconds", "Visibility timeout (s)", 120, 2, 43200,
 			"Whole seconds that a received message stays hidden. The worker extends it while it works, so this is "+
@@ -148,7 +148,9 @@ func retuneParameters() []parameter {
 }
 
 func reportParameters() []parameter {
-	days := []any{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+	days := []any{ // that CloudWatch Logs knows
+		1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+	}
 	return []parameter{
 		text("NotificationEmail", "E-mail", "", `^$|^[^@\s]+@[^@\s]+\.[^@\s]+$`,
 			"Address that gets alarms and failures, after it has confirmed. Blank: subscribe to the topic yourself."),

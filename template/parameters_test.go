@@ -89,16 +89,19 @@ func TestRangesFitTheCode(t *testing.T) {
 func TestPatterns(t *testing.T) {
 	for name, tt := range map[string]struct{ good, bad []string }{
 		"QueueArn": {
-			good: []string{"", "arn:aws:sqs:eu-west-1:123456789012:jobs", "arn:aws-cn:sqs:cn-north-1:123456789012:jobs.fifo"},
-			bad:  []string{"jobs", "arn:aws:sqs:eu-west-1:123456789012:jobs.fif", "arn:aws:sns:eu-west-1:123456789012:jobs"},
+			good: []string{"", "arn:aws:sqs:eu-west-1:123456789012:a", "arn:aws-cn:sqs:cn-north-1:123456789012:a.fifo"},
+			bad:  []string{"jobs", "arn:aws:sqs:eu-west-1:123456789012:a.fif", "arn:aws:sns:eu-west-1:123456789012:a"},
 		},
 		"SubnetIds": {
 			good: []string{"", "subnet-0a1b", "subnet-0a1b,subnet-2c3d"},
 			bad:  []string{"subnet-0a1b,", "subnet-0a1b, subnet-2c3d", "vpc-1"},
 		},
-		"VpcId":             {good: []string{"", "vpc-0a1b"}, bad: []string{"vpc", "subnet-1"}},
-		"ClusterName":       {good: []string{"", "my_cluster-1"}, bad: []string{"a/b", "arn:aws:ecs:::cluster/x"}},
-		"RetuneSchedule":    {good: []string{"rate(5 minutes)", "cron(0 * * * ? *)"}, bad: []string{"", "hourly", "at(2030)"}},
+		"VpcId":       {good: []string{"", "vpc-0a1b"}, bad: []string{"vpc", "subnet-1"}},
+		"ClusterName": {good: []string{"", "my_cluster-1"}, bad: []string{"a/b", "arn:aws:ecs:::cluster/x"}},
+		"RetuneSchedule": {
+			good: []string{"rate(5 minutes)", "cron(0 * * * ? *)"},
+			bad:  []string{"", "hourly", "at(2030)"},
+		},
 		"NotificationEmail": {good: []string{"", "a@b.example"}, bad: []string{"a@b", "a b@c.d"}},
 		"WorkerImage":       {good: []string{"a/b:c", "x@sha256:0"}, bad: []string{"", "a b"}},
 	} {
@@ -126,7 +129,8 @@ func TestRules(t *testing.T) {
 	}{
 		{"defaults", nil, ""},
 		{"own network", map[string]string{"VpcId": "vpc-1", "SubnetIds": "subnet-1"}, ""},
-		{"public subnets", map[string]string{"VpcId": "vpc-1", "SubnetIds": "subnet-1", "AssignPublicIp": "ENABLED"}, ""},
+		{"public subnets", map[string]string{"VpcId": "vpc-1", "SubnetIds": "subnet-1", "AssignPublicIp": "ENABLED"},
+			""},
 		{"VPC alone", map[string]string{"VpcId": "vpc-1"}, "VpcId needs SubnetIds"},
 		{"subnets alone", map[string]string{"SubnetIds": "subnet-1"}, "SubnetIds need VpcId"},
 		{"public address in private subnets", map[string]string{"AssignPublicIp": "ENABLED"}, "AssignPublicIp"},

@@ -121,7 +121,7 @@ var granted = map[string][]grant{
 const trackingAlarms = "cloudwatch" + here + "alarm:TargetTracking-service/${Cluster}/${Service.Name}-*"
 
 func withLogs(group string, more ...grant) []grant {
-	all := append(more, grant{"logs:CreateLogStream", group}, grant{"logs:PutLogEvents", group})
+	all := slices.Concat(more, []grant{{"logs:CreateLogStream", group}, {"logs:PutLogEvents", group}})
 	slices.SortFunc(all, func(a, b grant) int { return strings.Compare(a.action+a.resource, b.action+b.resource) })
 	return all
 }

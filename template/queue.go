@@ -11,8 +11,8 @@ func addQueue(s *stack) {
 	s.condition("HasDeadLetterQueue", cfn.Or([]string{holds("MakeDeadLetterQueue"), given("DeadLetterQueueArn")}))
 	s.condition("IsFifo", cfn.Equals(cfn.Ref("QueueType"), "fifo"))
 
-	s.heading("The queue, and the one for messages that cannot be processed. Without names of their own: a change of\n" +
-		"type replaces them (what was in the old ones stays there), and two stacks never meet.")
+	s.heading("The queue, and the one for messages that cannot be processed. Without names of their own: a change\n" +
+		"of type replaces them (what was in the old ones stays there), and two stacks never meet.")
 	s.resource("DeadLetterQueue", with(&sqs.Queue{
 		MessageRetentionPeriod:     new(14 * 24 * 3600),
 		SqsManagedSseEnabled:       new(true),

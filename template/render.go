@@ -125,13 +125,11 @@ func nodeOf(v any) (*yaml.Node, error) {
 // ones, takes comments out of maps, and leaves the rest as YAML writes it best.
 func expand(n *yaml.Node) error {
 	n.Style = 0
-	switch n.Kind {
-	case yaml.ScalarNode:
+	if n.Kind == yaml.ScalarNode {
 		return expandScalar(n)
-	case yaml.MappingNode:
-		if name, argument, ok := intrinsicOf(n); ok {
-			return shorten(n, name, argument)
-		}
+	}
+	if name, argument, ok := intrinsicOf(n); ok {
+		return shorten(n, name, argument)
 	}
 	for i, c := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {

@@ -126,7 +126,7 @@ func putScalingPolicy() []any {
 	return []any{
 		allowAnywhere(nil, "application-autoscaling:DescribeScalingPolicies"),
 		statement{
-			Comment: "The id of a scalable target is made by AWS and told to nobody; the condition says which kind it is.",
+			Comment: "AWS makes the id of a scalable target and tells nobody; the condition says which kind it is.",
 			Effect:  "Allow", Action: []string{"application-autoscaling:PutScalingPolicy"},
 			Resource: arn("application-autoscaling", "scalable-target/*"),
 			Condition: map[string]any{"StringEquals": map[string]string{

@@ -144,7 +144,9 @@ func TestDigestChangesWithThePolicies(t *testing.T) {
 
 func TestBothPoliciesAreTracked(t *testing.T) {
 	d := committed(t)
-	for id, target := range map[string]string{"BacklogScalingPolicy": "BacklogTarget", "RateScalingPolicy": "RateTarget"} {
+	for id, target := range map[string]string{
+		"BacklogScalingPolicy": "BacklogTarget", "RateScalingPolicy": "RateTarget",
+	} {
 		const configuration = "TargetTrackingScalingPolicyConfiguration."
 		want(t, id+" type", d.property(t, id, "PolicyType"), "TargetTrackingScaling")
 		want(t, id+" target", d.property(t, id, configuration+"TargetValue"), attribute(initialTargets, target))

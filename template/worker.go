@@ -28,13 +28,19 @@ func addWorker(s *stack) {
 	s.resource("Cluster", &ecs.Cluster{
 		CapacityProviders: []string{"FARGATE", "FARGATE_SPOT"},
 		// The scaling policies count tasks with Container Insights.
-		ClusterSettings:            []ecs.Cluster_ClusterSettings{{Name: new("containerInsights"), Value: new("enabled")}},
+		ClusterSettings: []ecs.Cluster_ClusterSettings{
+			{Name: new("containerInsights"), Value: new("enabled")},
+		},
 		AWSCloudFormationCondition: "MakeCluster",
 	})
 	s.logGroup("WorkerLogGroup", "/${AWS::StackName}/worker")
 	addTaskRoles(s)
 	s.resource("TaskDefinition", taskDefinition(s.arch))
 	s.resource("Service", service())
+}
+
+func capacityWeight(of string) string {
+	return cfn.FindInMap("CapacityWeights", cfn.Ref("SpotShare"), of)
 }
 
 func clusterName() string {
@@ -171,8 +177,8 @@ func service() cfn.Resource {
 		}},
 	}, properties{
 		"PlatformVersion":                                  afterNetwork("LATEST"),
-		"CapacityProviderStrategy.0.Weight":                cfn.FindInMap("CapacityWeights", cfn.Ref("SpotShare"), "OnDemand"),
-		"CapacityProviderStrategy.1.Weight":                cfn.FindInMap("CapacityWeights", cfn.Ref("SpotShare"), "Spot"),
+		"CapacityProviderStrategy.0.Weight":                capacityWeight("OnDemand"),
+		"CapacityProviderStrategy.1.Weight":                capacityWeight("Spot"),
 		"EnableExecuteCommand":                             cfn.Ref("EnableExec"),
 		"NetworkConfiguration.AwsvpcConfiguration.Subnets": taskSubnets(),
 	})

@@ -28,7 +28,7 @@ func (s *Server) sampleMachines(ctx context.Context, start, now time.Time) {
 	if s.Machines == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(time.Second, s.Period/2))
+	ctx, cancel := context.WithTimeout(ctx, max(sampleTimeout, s.Period/2))
 	defer cancel()
 	machines, err := s.Machines.Sample(ctx, start, now)
 	if err != nil {

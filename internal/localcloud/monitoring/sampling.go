@@ -25,6 +25,9 @@ type Service struct {
 	Deployments               int
 }
 
+// sampleTimeout is how long one look may take at least: on a busy machine a late datapoint is better than none.
+const sampleTimeout = 5 * time.Second
+
 // sampleAll takes the samples of the period that ends at now.
 func (s *Server) sampleAll(ctx context.Context, now time.Time) {
 	start := now.Add(-s.Period)
@@ -69,7 +72,7 @@ func (s *Server) sampleQueues(ctx context.Context, start, now time.Time) {
 	if s.Queues == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(time.Second, s.Period/2))
+	ctx, cancel := context.WithTimeout(ctx, max(sampleTimeout, s.Period/2))
 	defer cancel()
 	queues, err := s.Queues.Sample(ctx)
 	if err != nil {

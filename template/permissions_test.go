@@ -111,7 +111,7 @@ var granted = map[string][]grant{
 	"RetuneApplyRole": withLogs("RetuneLogGroup",
 		grant{"application-autoscaling:DescribeScalingPolicies", anything},
 		grant{"application-autoscaling:PutScalingPolicy", "application-autoscaling" + here + "scalable-target/*"},
-		grant{"cloudwatch:DeleteAlarms", trackingAlarms}, grant{"cloudwatch:DescribeAlarms", anything},
+		grant{"cloudwatch:DeleteAlarms", trackingAlarms}, grant{"cloudwatch:DescribeAlarms", "cloudwatch" + here + "alarm:*"},
 		grant{"cloudwatch:PutMetricAlarm", trackingAlarms},
 		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"}),
 	"RetunePublishRole": withLogs("RetuneLogGroup",
@@ -159,10 +159,8 @@ func rolesOf(t *testing.T, d document, id string) map[string]bool {
 	return roles
 }
 
-// The actions that AWS knows no resource for (service authorization reference),
-// and one that Application Auto Scaling calls for all alarms.
+// The actions that AWS knows no resource for (service authorization reference).
 var withoutResource = []string{
-	"cloudwatch:DescribeAlarms",
 	"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
 	"ecr:GetAuthorizationToken",
 	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
@@ -258,7 +256,7 @@ func functionSources(t *testing.T, d document) map[string]string {
 // A function gets the variables that it reads, and no other.
 func TestFunctionsGetTheEnvironmentThatTheyRead(t *testing.T) {
 	d := committed(t)
-	read := regexp.MustCompile(`\bEnv\.\w+\("([A-Z0-9_]+)"`)
+	read := regexp.MustCompile(`\bEnv\.\w+\(\s*"([A-Z0-9_]+)"`)
 	common := at(map[string]any(d), "Globals.Function.Environment.Variables").(map[string]any)
 	for id, source := range functionSources(t, d) {
 		wanted := map[string]bool{}

@@ -142,7 +142,7 @@ func putScalingPolicy() []any {
 		},
 		statement{
 			Comment: "They are looked for among all alarms.",
-			Effect:  "Allow", Action: []string{"cloudwatch:DescribeAlarms"}, Resource: "*",
+			Effect:  "Allow", Action: []string{"cloudwatch:DescribeAlarms"}, Resource: arn("cloudwatch", "alarm:*"),
 		},
 	}
 }

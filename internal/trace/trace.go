@@ -1,6 +1,6 @@
 // Package trace reads arrival traces: how many messages arrived when.
 //
-// Two real traces are embedded, so that the local run and the tests need no download. A file has a header line and one
+// Four real traces are embedded, so that the local run and the tests need no download. A file has a header line and one
 // row a bin, `offset_s,arrivals`: seconds since the start of the trace and the number of arrivals in
 // [offset_s, offset_s + step). The bins have no gaps.
 package trace

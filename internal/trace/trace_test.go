@@ -11,10 +11,13 @@ import (
 
 func TestEmbeddedTraces(t *testing.T) {
 	want := map[string]struct {
+		step              time.Duration
 		bins, total, peak int
 	}{
-		"azure_llm_code_1h_10s": {bins: 343, total: 8768, peak: 327},
-		"azure_llm_conv_1h_10s": {bins: 350, total: 19364, peak: 98},
+		"azure_llm_code_1h_10s":          {step: 10 * time.Second, bins: 343, total: 8768, peak: 327},
+		"azure_llm_conv_1h_10s":          {step: 10 * time.Second, bins: 350, total: 19364, peak: 98},
+		"nab_nyc_taxi_14d_30min":         {step: 30 * time.Minute, bins: 672, total: 10932963, peak: 39197},
+		"nab_elb_request_count_14d_5min": {step: 5 * time.Minute, bins: 4040, total: 249689, peak: 656},
 	}
 	if len(Names()) != len(want) {
 		t.Errorf("embedded traces are %v, want %d", Names(), len(want))
@@ -24,10 +27,10 @@ func TestEmbeddedTraces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if trace.Step != 10*time.Second {
-			t.Errorf("%s: step %v, want 10s", name, trace.Step)
-		}
 		w := want[name]
+		if trace.Step != w.step {
+			t.Errorf("%s: step %v, want %v", name, trace.Step, w.step)
+		}
 		if len(trace.Bins) != w.bins || trace.Total() != w.total || trace.Peak() != w.peak {
 			t.Errorf("%s: %d bins, %d arrivals, peak %d, want %+v",
 				name, len(trace.Bins), trace.Total(), trace.Peak(), w)

@@ -24,6 +24,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"sqs-dynamic-target-tracking/internal/produce"
 	"sqs-dynamic-target-tracking/internal/retune"
 )
 
@@ -71,6 +72,7 @@ func testProduce(t *testing.T, w *world) {
 			t.Errorf("%d messages came into the queue, want 50000", got)
 		}
 	})
+	t.Run("defect 14: a range sent twice is in a FIFO queue once", func(t *testing.T) { w.sendTwice(t) })
 	t.Run("an empty bin of a trace", func(t *testing.T) {
 		e := w.run(t, "produce", `{"trace":{"name":"elb","offsetSeconds":300,"arrivals":0}}`)
 		if e.status != sfntypes.ExecutionStatusSucceeded || e.output["sent"] != 0.0 {
@@ -237,11 +239,44 @@ func (w *world) stopTasks(t *testing.T) {
 	}
 }
 
-// messages counts what is in the queue.
+// sendTwice sends a range, as a repeated step does, into a FIFO queue of its own.
+func (w *world) sendTwice(t *testing.T) {
+	t.Helper()
+	queues := sqs.NewFromConfig(w.config)
+	made, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+		QueueName: aws.String("twice.fifo"), Attributes: map[string]string{"FifoQueue": "true"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := produce.NewPlan(produce.PlanRequest{
+		Execution: "twice", Input: json.RawMessage(`{"messages":250,"distribution":"exponential"}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := &produce.Sender{Client: queues, QueueURL: *made.QueueUrl, FIFO: true}
+	for range 2 {
+		got, err := sender.SendRange(t.Context(), produce.SendRequest{Spec: plan.Spec, Range: plan.Ranges[0]})
+		if err != nil || got.Sent != 250 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	if got := w.count(t, *made.QueueUrl); got != 250 {
+		t.Errorf("%d messages in the queue, want 250", got)
+	}
+}
+
+// messages counts what is in the queue of the stack.
 func (w *world) messages(t *testing.T) int {
 	t.Helper()
+	return w.count(t, w.output(t, "QueueUrl"))
+}
+
+func (w *world) count(t *testing.T, queueURL string) int {
+	t.Helper()
 	got, err := sqs.NewFromConfig(w.config).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl:       aws.String(w.output(t, "QueueUrl")),
+		QueueUrl:       &queueURL,
 		AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
 	})
 	if err != nil {

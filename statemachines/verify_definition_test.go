@@ -72,6 +72,29 @@ func TestVerifyDefinition(t *testing.T) {
 	}
 }
 
+// TestDefect19_EveryBadEndNotifies: the original's failures notify nobody. Here the one Fail comes after the one
+// notification, and nothing that fails leads past it.
+func TestDefect19_EveryBadEndNotifies(t *testing.T) {
+	d, _ := verification(t)
+	for name, s := range d.States {
+		if slices.Contains(s.successors(), "Verification Failed") && name != "Notify" {
+			t.Errorf("%q leads to the failure without a notification", name)
+		}
+		if s.Type == "Fail" && name != "Verification Failed" || strings.HasSuffix(s.Resource, "sns:publish") && name != "Notify" {
+			t.Errorf("%q is another failure or notification", name)
+		}
+		if !strings.HasPrefix(s.Resource, "${") || name == "Roll Back" {
+			continue // a canary that failed, or a rollback that did, goes on to be judged and reported
+		}
+		if to := s.Catch[0].Next; to != "Describe Failure" {
+			t.Errorf("the failure of %q leads to %q", name, to)
+		}
+	}
+	if to := d.States["Ended Well?"].successors(); !slices.Equal(to, []string{"Notify", "Verified"}) {
+		t.Errorf("what did not end well leads to %q", to)
+	}
+}
+
 // TestVerifyRollsBackOnlyWhatWasJudged: a step that fails proves nothing. The ways to Roll Back lead over a Choice that
 // saw a failed rollout or a bad outcome, and from Roll Back nothing leads but to itself and to the report.
 func TestVerifyRollsBackOnlyWhatWasJudged(t *testing.T) {

@@ -63,7 +63,10 @@ func (r Registry) push(ctx context.Context, repository string, image Image, tags
 		return "", err
 	}
 	if err := remote.Write(target.Digest(billDigest.String()), bill, options...); err != nil {
-		return "", fmt.Errorf("bill of materials: %w", err)
+		// The client sends the bill and then asks for what refers to the image, which may need a permission of its own.
+		if _, missing := remote.Head(target.Digest(billDigest.String()), options...); missing != nil {
+			return "", fmt.Errorf("bill of materials: %w", err)
+		}
 	}
 	for _, tag := range tags {
 		if err := putTag(target.Tag(tag), image, digest.String(), options); err != nil {

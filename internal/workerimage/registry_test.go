@@ -103,6 +103,23 @@ func TestPushIsIdempotentAndFindable(t *testing.T) {
 	}
 }
 
+// TestPushWithoutPermissionForReferrers: the image and its bill are there, which is what counts.
+func TestPushWithoutPermissionForReferrers(t *testing.T) {
+	open := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/referrers/") {
+			http.Error(w, `{"errors":[{"code":"DENIED","message":"not authorized"}]}`, http.StatusForbidden)
+			return
+		}
+		open.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	repository := strings.TrimPrefix(server.URL, "http://") + "/worker"
+	if _, err := (Registry{}).Push(t.Context(), repository, image(t), "worker-x"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPushRefusesToMoveATag(t *testing.T) {
 	server, built := startRegistry(t), image(t)
 	other, err := Build(worker(t), map[string]string{"a": "b"})

@@ -1,0 +1,134 @@
+// Verify starts a verification by hand, follows its steps while they happen, and prints what it found:
+//
+//	go run ./scripts/verify                             what the service runs now; taken back when it is bad
+//	go run ./scripts/verify -report-only -soak 15m      look longer, and change nothing
+//	go run ./scripts/verify -image sha256:...           this version must be the one that runs
+//
+// It talks to AWS as the environment says, with -local to the engine that runs in this checkout. The exit status is 0
+// only when nothing speaks against the version.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"sqs-dynamic-target-tracking/internal/awsconfig"
+	"sqs-dynamic-target-tracking/internal/execution"
+	"sqs-dynamic-target-tracking/internal/stack"
+	"sqs-dynamic-target-tracking/internal/terminal"
+)
+
+// options are the flags. Only those that were given enter the input of the machine, so that its defaults hold.
+type options struct {
+	stack string
+	local bool
+	input map[string]any
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "verify:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err = run(ctx, terminal.New(os.Stdout), o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "verify:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (options, error) {
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	o := options{input: map[string]any{"reason": "by hand"}}
+	flags.StringVar(&o.stack, "stack", stack.DefaultName, "name of the deployed stack")
+	flags.BoolVar(&o.local, "local", false, "talk to the local engine that runs in this checkout")
+	text := func(name, field, usage string) {
+		flags.Func(name, usage, func(value string) error {
+			o.input[field] = value
+			return nil
+		})
+	}
+	text("reason", "reason", "why, for the record (default \"by hand\")")
+	text("change", "change", "what is deployed, for the record")
+	text("image", "imageDigest", "the version that must be running, as sha256:... (default: what the service runs)")
+	without := func(name, field, usage string) {
+		flags.BoolFunc(name, usage, func(string) error {
+			o.input[field] = false
+			return nil
+		})
+	}
+	without("report-only", "rollBack", "do not take the version back when it is bad")
+	without("no-canary", "canary", "send no canary: the worker does not know them")
+	duration := func(name, field, usage string) {
+		flags.Func(name, usage, func(value string) error {
+			d, err := time.ParseDuration(value)
+			if err == nil {
+				o.input[field] = d.Seconds()
+			}
+			return err
+		})
+	}
+	duration("rollout", "rolloutSeconds", "longest wait for the rollout, at most 2h (default: the stack's)")
+	duration("soak", "soakSeconds", "how long to watch the outcome, at most 2h (default: the stack's)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, screen *terminal.Screen, o options) error {
+	cfg, err := awsconfig.Load(ctx, o.local)
+	if err != nil {
+		return err
+	}
+	outputs, err := stack.Describe(ctx, cloudformation.NewFromConfig(cfg), o.stack)
+	if err != nil {
+		return err
+	}
+	machine, err := outputs.Get("VerifyStateMachineArn")
+	if err != nil {
+		return err
+	}
+	follower := execution.Follower{Client: sfn.NewFromConfig(cfg)}
+	arn, err := follower.Start(ctx, machine, o.input)
+	if err != nil {
+		return err
+	}
+	screen.Printf("execution %s\n", arn)
+	var told teller
+	result, err := follower.Follow(ctx, arn, func(step execution.Step) {
+		if line := told.line(step); line != "" {
+			screen.Printf("  %s", line)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n  the verification goes on without this script: %s", err, arn)
+	}
+	if !result.Succeeded() {
+		return fmt.Errorf("the verification ended %s\n  %s: %s", result.Status, result.Error, result.Cause)
+	}
+	report, err := readReport(result.Output)
+	if err != nil {
+		return err
+	}
+	screen.Printf("\n%s", report)
+	return nil
+}

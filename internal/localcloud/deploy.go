@@ -3,6 +3,7 @@ package localcloud
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/filelock"
 )
@@ -29,9 +33,34 @@ func (c *Cloud) Deploy(ctx context.Context, stack string, parameters map[string]
 		"--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
 	args = append(args, parameterOverrides(parameters)...)
 	if err := c.sam(ctx, out, args...); err != nil {
-		return fmt.Errorf("deploy stack %s: %w", stack, err)
+		return fmt.Errorf("deploy stack %s: %w", stack, errors.Join(c.whyFailed(ctx, stack), err))
 	}
 	return nil
+}
+
+// whyFailed is the first failure of a stack's last operation, which SAM's output has somewhere in a table; nil when
+// there is none.
+func (c *Cloud) whyFailed(ctx context.Context, stack string) error {
+	pages := cloudformation.NewDescribeStackEventsPaginator(cloudformation.NewFromConfig(c.AWSConfig()),
+		&cloudformation.DescribeStackEventsInput{StackName: &stack})
+	var reason error
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil // there is no such stack, or no engine any more: SAM's error says so
+		}
+		for _, event := range page.StackEvents { // newest first
+			status, name := string(event.ResourceStatus), aws.ToString(event.LogicalResourceId)
+			if strings.HasSuffix(status, "_FAILED") {
+				reason = fmt.Errorf("%s (%s) %s: %s", name, aws.ToString(event.ResourceType), status,
+					aws.ToString(event.ResourceStatusReason))
+			}
+			if name == stack && (status == "CREATE_IN_PROGRESS" || status == "UPDATE_IN_PROGRESS") {
+				return reason // the operation began here
+			}
+		}
+	}
+	return reason
 }
 
 // Delete runs the real `sam delete` of a stack.

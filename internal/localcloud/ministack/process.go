@@ -209,8 +209,8 @@ func environ(c Config, temporary string) []string {
 	}
 }
 
-func (p *Process) awaitHealth(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+func (p *Process) awaitHealth(parent context.Context) error {
+	ctx, cancel := context.WithTimeout(parent, startTimeout)
 	defer cancel()
 	health := p.URL().JoinPath("/_ministack/health").String()
 	for {
@@ -227,6 +227,8 @@ func (p *Process) awaitHealth(ctx context.Context) error {
 		select {
 		case <-p.done:
 			return p.Err()
+		case <-parent.Done():
+			return fmt.Errorf("start the emulator: %w", parent.Err())
 		case <-ctx.Done():
 			return fmt.Errorf("the emulator (MiniStack) did not answer: %w; its log: %s", ctx.Err(), p.logPath)
 		case <-time.After(50 * time.Millisecond):

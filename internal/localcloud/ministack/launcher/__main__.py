@@ -40,6 +40,7 @@ def main():
     latency.reduce()
     iam_questions.count_as_tls()
     iam_questions.check_batches_as_entries()
+    iam_questions.check_log_streams()
     events.scale_schedules(settings["speed"])
     ecs_tasks.install(go)
     ecs_deployments.install()

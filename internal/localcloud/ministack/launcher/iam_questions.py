@@ -37,6 +37,27 @@ def check_batches_as_entries():
     iam_actions.extract_iam_action = extracted
 
 
+def check_log_streams():
+    """Checks calls about a log stream on the stream, as AWS does, so that a policy on <log group ARN>:* covers them."""
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_resource_arn
+
+    def extracted(service, method, path, headers, body, *args):
+        arn = extract(service, method, path, headers, body, *args)
+        if service != "logs":
+            return arn
+        try:
+            stream = json.loads(body or b"{}").get("logStreamName")
+        except (ValueError, AttributeError):
+            return arn
+        if not stream or ":log-stream:" in arn:
+            return arn
+        return f"{arn.removesuffix(':*')}:log-stream:{stream}"
+
+    iam_actions.extract_resource_arn = extracted
+
+
 def identify(request):
     """The principal of an access key: {"arn", "root"}, or {"code", "message"} of AWS's refusal."""
     from ministack.core.iam_evaluator import CredentialResolutionError, resolve_credential

@@ -141,7 +141,7 @@ type search struct {
 }
 
 func newSearch(ctx context.Context, r Request) (*search, error) {
-	load, err := r.Window.load(r.Seed)
+	load, err := r.Window.Load("window", r.Seed)
 	if err != nil {
 		return nil, err
 	}

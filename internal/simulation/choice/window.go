@@ -19,8 +19,8 @@ type Window struct {
 	CV         float64         // coefficient of variation of the durations of single messages
 }
 
-// load draws messages that would have been measured so: arrivals at random within each period, durations lognormal.
-func (w Window) load(seed uint64) (*simulation.Load, error) {
+// Load draws messages that would have been measured so: arrivals at random within each period, durations lognormal.
+func (w Window) Load(name string, seed uint64) (*simulation.Load, error) {
 	switch {
 	case w.Period <= 0 || len(w.Sent) == 0:
 		return nil, errors.New("a window to replay needs a period and the messages sent in each")
@@ -40,7 +40,7 @@ func (w Window) load(seed uint64) (*simulation.Load, error) {
 	durations := func(at time.Duration, r *rand.Rand) time.Duration {
 		return max(1, time.Duration(one(at, r).Seconds()*float64(w.meanAt(at))))
 	}
-	return simulation.NewLoad("window", time.Duration(len(w.Sent))*w.Period, arrivals, durations, seed)
+	return simulation.NewLoad(name, time.Duration(len(w.Sent))*w.Period, arrivals, durations, seed)
 }
 
 // meanAt is the mean duration around a moment. A period without a completed message, or with few, is no measure: the

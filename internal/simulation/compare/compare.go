@@ -36,7 +36,7 @@ func Refer(s simulation.Scenario, goal float64) (Reference, error) {
 // Row is what a policy came to, in the units of the table.
 type Row struct {
 	Policy      string  `json:"policy"`
-	Pace        string  `json:"scaleInPace"`
+	Pace        string  `json:"scaleInPace"` // empty: makes no difference
 	Kept        float64 `json:"keptPercent"`
 	WaitP50     float64 `json:"waitP50Seconds"`
 	WaitP95     float64 `json:"waitP95Seconds"`
@@ -77,14 +77,11 @@ type Job struct {
 	Pace   tracking.Pace
 }
 
-// Jobs pairs policies with paces of scale-in. A policy that does not depend on the pace runs once.
+// Jobs pairs policies with paces of scale-in.
 func Jobs(policies []simulation.Policy, paces []tracking.Pace) []Job {
 	var jobs []Job
 	for _, p := range policies {
-		for i, pace := range paces {
-			if _, fixed := p.(interface{ IgnoresPace() }); fixed && i > 0 {
-				continue
-			}
+		for _, pace := range paces {
 			jobs = append(jobs, Job{p, pace})
 		}
 	}
@@ -116,7 +113,33 @@ func Run(
 		c.Outcomes[i] = Outcome{Row: reference.row(result, scenario), Result: result}
 		return nil
 	})
+	c.Outcomes = mergePaces(c.Outcomes)
 	return c, err
+}
+
+// mergePaces leaves one outcome of a policy for which the pace of scale-in made no difference, without a pace.
+func mergePaces(outcomes []Outcome) []Outcome {
+	var merged []Outcome
+	for i, o := range outcomes {
+		alone := true
+		for k, other := range outcomes {
+			if k == i || other.Policy != o.Policy {
+				continue
+			}
+			same := other.Row
+			same.Pace = o.Pace
+			alone = alone && same == o.Row
+		}
+		if !alone {
+			merged = append(merged, o)
+			continue
+		}
+		o.Pace = ""
+		if !slices.ContainsFunc(merged, func(m Outcome) bool { return m.Policy == o.Policy }) {
+			merged = append(merged, o)
+		}
+	}
+	return merged
 }
 
 func (r Reference) row(result *simulation.Result, s simulation.Scenario) Row {

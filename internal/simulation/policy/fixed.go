@@ -17,6 +17,3 @@ func (f Fixed) Begin(c *simulation.Control) error {
 	c.SetDesired(f.Tasks)
 	return nil
 }
-
-// IgnoresPace tells that target tracking's pace of scale-in makes no difference.
-func (Fixed) IgnoresPace() {}

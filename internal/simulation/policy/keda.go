@@ -57,6 +57,3 @@ func (k KEDA) Begin(c *simulation.Control) error {
 	})
 	return nil
 }
-
-// IgnoresPace tells that target tracking's pace of scale-in makes no difference.
-func (KEDA) IgnoresPace() {}

@@ -42,6 +42,3 @@ func (Steps) Begin(c *simulation.Control) error {
 		Alarms: []tracking.AlarmSpec{alarm(c, visiblePerTask(), period, 5)("in", tracking.LessThan, once/10)},
 	})
 }
-
-// IgnoresPace tells that target tracking's pace of scale-in makes no difference.
-func (Steps) IgnoresPace() {}

@@ -59,8 +59,8 @@ func HTML(w io.Writer, p Page) error {
 func pictures(p Page) []picture {
 	c := p.Comparison
 	var all []picture
-	if n := min(len(c.Outcomes), 4); n > 1 {
-		all = append(all, embed("together", Picture(c, c.Outcomes[:n], p.View).SVG()))
+	if together := Together(c); len(together) > 1 {
+		all = append(all, embed("together", Picture(c, together, p.View).SVG()))
 	}
 	for i := range c.Outcomes {
 		name := label(c.Outcomes[i], c.Outcomes)

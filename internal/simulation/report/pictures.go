@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"sqs-dynamic-target-tracking/internal/chart"
@@ -24,7 +25,7 @@ func Picture(c *compare.Comparison, outcomes []compare.Outcome, view View) chart
 	outcomes = outcomes[:min(len(outcomes), len(palette))]
 	d := newDrawing(c, view)
 	picture := chart.Chart{
-		Title:    c.Scenario.Load.Name + ": " + names(outcomes),
+		Title:    title(c.Scenario.Load.Name, outcomes),
 		Subtitle: headline(c),
 		XLabel:   d.label,
 		Panels:   []chart.Panel{d.queue(outcomes), d.tasks(outcomes)},
@@ -38,15 +39,23 @@ func Picture(c *compare.Comparison, outcomes []compare.Outcome, view View) chart
 	return picture
 }
 
-func names(outcomes []compare.Outcome) string {
-	text := ""
-	for i, o := range outcomes {
-		if i > 0 {
-			text += ", "
-		}
-		text += label(o, outcomes)
+func title(load string, outcomes []compare.Outcome) string {
+	if len(outcomes) == 1 {
+		return load + ": " + outcomes[0].Policy
 	}
-	return text
+	return load
+}
+
+// Together picks what one picture can show: up to four policies, each at the first pace that it was run with.
+func Together(c *compare.Comparison) []compare.Outcome {
+	var chosen []compare.Outcome
+	for _, o := range c.Outcomes {
+		shown := slices.ContainsFunc(chosen, func(other compare.Outcome) bool { return other.Policy == o.Policy })
+		if !shown && len(chosen) < 4 {
+			chosen = append(chosen, o)
+		}
+	}
+	return chosen
 }
 
 // label is the policy's name, with its pace where it stands there twice.
@@ -180,14 +189,24 @@ func largest(values []float64) float64 {
 	return most
 }
 
-// demandOf is the demand at the middle of each period. It is asked for ascending periods.
+// demandOf is the mean demand of each period. It is asked for ascending periods.
 func demandOf(steps []simulation.Step, period time.Duration) func(i int) float64 {
 	next, count := 0, 0
 	return func(i int) float64 {
-		for next < len(steps) && steps[next].At <= time.Duration(i)*period+period/2 {
-			count = steps[next].Count
-			next++
+		at, end := time.Duration(i)*period, time.Duration(i+1)*period
+		sum := 0.0
+		for at < end {
+			for next < len(steps) && steps[next].At <= at {
+				count = steps[next].Count
+				next++
+			}
+			until := end
+			if next < len(steps) {
+				until = min(end, steps[next].At)
+			}
+			sum += float64(count) * float64(until-at)
+			at = until
 		}
-		return float64(count)
+		return sum / float64(period)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
 
 	"sqs-dynamic-target-tracking/internal/simulation/compare"
@@ -69,9 +70,10 @@ func scatter(title string, dots []dot, goal float64) string {
 	fmt.Fprintf(&b, `<text x="%g" y="19" class="title">%s</text>`, scatterLeft, html.EscapeString(title))
 	writeGrid(&b, x, y, low, high, least)
 	fmt.Fprintf(&b, `<line class="goal" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`, scatterLeft, scatterWidth-scatterRight, y(goal), y(goal))
-	fmt.Fprintf(&b, `<text x="%g" y="%.1f" class="goaltext" text-anchor="end">goal %.4g %%</text>`, scatterWidth-scatterRight-4, y(goal)-5, goal)
+	label := labelBox{scatterWidth - scatterRight - 72, y(goal) - 5, 70}
+	fmt.Fprintf(&b, `<text x="%g" y="%.1f" class="goaltext">goal %.4g %%</text>`, label.x, label.y, goal)
 	writeFront(&b, dots, x, y)
-	writeDots(&b, dots, x, y)
+	writeDots(&b, dots, x, y, label)
 	b.WriteString("</svg>\n")
 	return b.String()
 }
@@ -113,13 +115,7 @@ func writeFront(b *strings.Builder, dots []dot, x, y func(float64) float64) {
 			front = append(front, d)
 		}
 	}
-	for i := range front { // a handful
-		for j := i + 1; j < len(front); j++ {
-			if front[j].x < front[i].x {
-				front[i], front[j] = front[j], front[i]
-			}
-		}
-	}
+	slices.SortFunc(front, func(a, b dot) int { return compareFloats(a.x, b.x) })
 	var path []string
 	for i, d := range front {
 		if i > 0 {
@@ -130,42 +126,65 @@ func writeFront(b *strings.Builder, dots []dot, x, y func(float64) float64) {
 	fmt.Fprintf(b, `<polyline class="front" points="%s"/>`, strings.Join(path, " "))
 }
 
-// writeDots draws the dots, and the names of those on the front; in a small picture all names. A name that would lie on
-// another is left to the tooltip.
-func writeDots(b *strings.Builder, dots []dot, x, y func(float64) float64) {
-	type box struct{ x, y, width float64 }
-	var taken []box
-	for _, pass := range []bool{true, false} {
+// labels keeps names from lying on each other.
+type labels struct{ taken []labelBox }
+
+type labelBox struct{ x, y, width float64 }
+
+const letterWidth = 6.3
+
+// place finds room for a name beside a dot, if there is any.
+func (l *labels) place(name string, x, y float64) (labelBox, bool) {
+	for _, offset := range []float64{4, -8, 16, -20, 28} {
+		here := labelBox{x + 9, y + offset, letterWidth * float64(len([]rune(name)))}
+		if here.inside() && !l.collides(here) {
+			l.taken = append(l.taken, here)
+			return here, true
+		}
+	}
+	return labelBox{}, false
+}
+
+func (b labelBox) inside() bool {
+	return b.x+b.width < scatterWidth && b.y > scatterTop-4 && b.y < scatterHeight-scatterBottom+4
+}
+
+func (l *labels) collides(here labelBox) bool {
+	return slices.ContainsFunc(l.taken, func(other labelBox) bool {
+		return math.Abs(other.y-here.y) < 12 && here.x < other.x+other.width && other.x < here.x+here.width
+	})
+}
+
+// manyDots is from how many on only those on the front are named; the others have their tooltips.
+const manyDots = 40
+
+// writeDots draws the dots and their names, those on the front first.
+func writeDots(b *strings.Builder, dots []dot, x, y func(float64) float64, goal labelBox) {
+	names := labels{taken: []labelBox{goal}}
+	for _, front := range []bool{true, false} {
 		for _, d := range dots {
-			if d.onFront != pass {
+			if d.onFront != front {
 				continue
-			}
-			class := "off"
-			if d.onFront {
-				class = "on"
-			}
-			if d.bound {
-				class = "bound"
 			}
 			fmt.Fprintf(b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4.5"><title>%s: %.2f %% at %.2f</title></circle>`,
-				class, x(d.x), y(d.y), html.EscapeString(d.name), d.y, d.x)
-			if !d.onFront && len(dots) > 40 {
+				d.class(), x(d.x), y(d.y), html.EscapeString(d.name), d.y, d.x)
+			if !front && len(dots) > manyDots {
 				continue
 			}
-			for _, offset := range []float64{4, -8, 16, -20, 28} {
-				here := box{x(d.x) + 9, y(d.y) + offset, 6.3 * float64(len(d.name))}
-				free := here.x+here.width < scatterWidth && here.y > scatterTop-4 && here.y < scatterHeight-scatterBottom+4
-				for _, other := range taken {
-					if math.Abs(other.y-here.y) < 12 && here.x < other.x+other.width && other.x < here.x+here.width {
-						free = false
-					}
-				}
-				if free {
-					taken = append(taken, here)
-					fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s</text>`, here.x, here.y, html.EscapeString(d.name))
-					break
-				}
+			if at, ok := names.place(d.name, x(d.x), y(d.y)); ok {
+				fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s</text>`, at.x, at.y, html.EscapeString(d.name))
 			}
 		}
+	}
+}
+
+func (d dot) class() string {
+	switch {
+	case d.bound:
+		return "bound"
+	case d.onFront:
+		return "on"
+	default:
+		return "off"
 	}
 }

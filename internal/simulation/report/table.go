@@ -42,7 +42,12 @@ func columns(paces bool) []column {
 		{"υ %", func(r compare.Row) string { return fmt.Sprintf("%.1f", r.Instability) }},
 	}
 	if paces {
-		pace := column{"scale-in", func(r compare.Row) string { return r.Pace }}
+		pace := column{"scale-in", func(r compare.Row) string {
+			if r.Pace == "" && !strings.HasPrefix(r.Policy, "(") {
+				return "either"
+			}
+			return r.Pace
+		}}
 		all = append(all[:1], append([]column{pace}, all[1:]...)...)
 	}
 	return all
@@ -251,4 +256,22 @@ func JSON(w io.Writer, c *compare.Comparison) error {
 		},
 		"policies": Rows(c),
 	})
+}
+
+// SweepTable writes the front of a sweep for a terminal.
+func SweepTable(w io.Writer, s *compare.Sweep) {
+	fmt.Fprintf(w, "\nOn the front of %d settings, cheapest first:\n", len(s.Points))
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, row := range front(s) {
+		fmt.Fprintln(out, strings.Join(row, "\t")+"\t")
+	}
+	out.Flush()
+}
+
+// Cell is share kept and cost in a few characters.
+func Cell(keptPercent, ratio float64) string {
+	if keptPercent > 99.95 {
+		return fmt.Sprintf("100 / %.2f", ratio)
+	}
+	return fmt.Sprintf("%.1f / %.2f", keptPercent, ratio)
 }

@@ -110,7 +110,8 @@ func queueParameters() []parameter {
 		number("MaxReceiveCount", "Receives before set aside", 5, 1, 1000,
 			"Receives after which a message goes to the dead-letter queue."),
 		text("QueueArn", "Existing queue", "", arn,
-			"ARN of an existing queue in this account and Region. Blank: queue and dead-letter queue are made."),
+			"ARN of an existing queue in this account and Region. Blank: queue and dead-letter queue are made. "+
+				"If it is encrypted with a key of yours, that key must admit the roles of this stack."),
 		text("DeadLetterQueueArn", "Existing dead-letter queue", "", arn,
 			"ARN of an existing dead-letter queue of the same type, in this account and Region. "+
 				"Blank: one is made for a queue that is made."),

@@ -7,10 +7,11 @@
 // # The search
 //
 // Each setting has a short ladder of values: utilisation, headroom, minimum and maximum tasks. The ladders of the bounds
-// are made of the least fixed count that would have kept the promise in the window. From two starts, the settings in
-// force and the same with that fixed count as minimum, the search goes one rung up or down in one setting at a time and
-// stays where it is better, until nothing near is better or the replays are used up. Better is: keeps the promise with
-// the margin, and is cheaper; while none does: keeps more of it.
+// are made of the least fixed count that would have kept the promise in the window; the maximum is never less than twice
+// that, because the next hours may bring more than the last. There are two starts: the settings in force, and the same
+// with that fixed count as minimum. From the better one first, the search goes one rung up or down in one setting at a
+// time and stays where it is better, until nothing near is better or the replays are used up. Better is: keeps the promise
+// with the margin, and is cheaper; while none does: keeps more of it.
 //
 // How fast target tracking scales in on AWS is not known, and changes results most. So the winner is replayed at the
 // other pace too, and has to keep the promise there; else the next cheapest gets its turn.
@@ -30,6 +31,13 @@ import (
 
 // MostReplays is how many replays a choice takes at most.
 const MostReplays = 30
+
+// DefaultKeep is the share of the messages that are to start within the delay, and DefaultMargin how much more a replay
+// must show, because tomorrow is not today.
+const (
+	DefaultKeep   = 0.95
+	DefaultMargin = 0.01
+)
 
 // Request is what a choice is made from.
 type Request struct {
@@ -78,6 +86,13 @@ func Choose(ctx context.Context, r Request) (Choice, error) {
 		return Choice{}, err
 	}
 	starts := s.starts()
+	first, err := s.improves(starts[1], starts[0])
+	if err != nil {
+		return Choice{}, err
+	}
+	if first {
+		slices.Reverse(starts)
+	}
 	for _, start := range starts {
 		if err := s.climb(start); err != nil {
 			return Choice{}, err
@@ -104,7 +119,7 @@ func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
 				Period: known.Assumptions.Period(), Sent: sent, Processing: processing, Mean: measured.Mean, CV: measured.CV,
 			},
 			Tuning: current, Bounds: now.Bounds, Limits: known.Bounds, Delay: known.Delay, Concurrency: known.Concurrency,
-			Keep: 0.95, Margin: 0.01, Assumptions: known.Assumptions, Seed: known.Seed,
+			Keep: DefaultKeep, Margin: DefaultMargin, Assumptions: known.Assumptions, Seed: known.Seed,
 		})
 		return chosen.Settings, err
 	}
@@ -128,16 +143,14 @@ const (
 )
 
 type search struct {
-	ctx      context.Context
-	request  Request
-	load     *simulation.Load
-	fixed    int
-	ladders  ladders
-	seen     map[point]int // index into found
-	found    []Candidate
-	points   []point
-	left     int // replays
-	mostKept float64
+	ctx     context.Context
+	request Request
+	load    *simulation.Load
+	fixed   int
+	ladders ladders
+	seen    map[point]int // index into found
+	found   []Candidate
+	left    int // replays
 }
 
 func newSearch(ctx context.Context, r Request) (*search, error) {
@@ -169,10 +182,10 @@ func (s *search) makeLadders() ladders {
 	}
 	l.utilization = append(l.utilization, r.Tuning.Utilization)
 	l.headroom = append(l.headroom, r.Tuning.Headroom)
-	for _, share := range []float64{0.25, 0.5, 0.75, 1} {
+	for _, share := range []float64{0.25, 0.5, 0.7, 0.85, 1, 1.15} {
 		l.floor = append(l.floor, int(math.Ceil(share*float64(s.fixed))))
 	}
-	for _, times := range []float64{1, 1.5, 2, 3} {
+	for _, times := range []float64{2, 3, 4} {
 		l.ceiling = append(l.ceiling, int(math.Ceil(times*float64(s.fixed))))
 	}
 	within := func(n int) int { return min(max(n, r.Limits.Min), r.Limits.Max) }
@@ -212,11 +225,8 @@ func index[T int | float64](ladder []T, value T) int {
 	return min(at, len(ladder)-1)
 }
 
-// climb goes from a start to a place where nothing near is better.
+// climb goes from a start, which was replayed, to a place where nothing near is better.
 func (s *search) climb(here point) error {
-	if _, err := s.replay(here); err != nil {
-		return err
-	}
 	for moved := true; moved && s.left > s.reserve(); {
 		moved = false
 		for setting := range here {
@@ -240,13 +250,8 @@ func (s *search) climb(here point) error {
 	return nil
 }
 
-// reserve is what is kept for the second start and for the other pace.
-func (s *search) reserve() int {
-	if len(s.found) < s.request.Replays/2 {
-		return s.request.Replays / 2 // the first start leaves half of the replays to the second
-	}
-	return 4
-}
+// reserve is what is kept for the other pace of scale-in.
+func (s *search) reserve() int { return min(4, s.request.Replays/4) }
 
 func (s *search) exists(p point) bool {
 	sizes := [4]int{len(s.ladders.utilization), len(s.ladders.headroom), len(s.ladders.floor), len(s.ladders.ceiling)}
@@ -259,11 +264,11 @@ func (s *search) exists(p point) bool {
 }
 
 func (s *search) improves(there, here point) (bool, error) {
-	a, err := s.replay(there)
+	b, err := s.replay(here)
 	if err != nil {
 		return false, err
 	}
-	b, err := s.replay(here)
+	a, err := s.replay(there)
 	return s.better(a, b), err
 }
 

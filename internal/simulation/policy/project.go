@@ -48,7 +48,7 @@ type Retune struct {
 func Defaults() Project {
 	return Project{
 		Headroom:         4,
-		Utilization:      0.7,
+		Utilization:      0.8,
 		ScaleOutCooldown: 5 * time.Minute,
 		ScaleInCooldown:  5 * time.Minute,
 		Retune: Retune{

@@ -10,16 +10,16 @@ import (
 
 const (
 	batchSize    = 10                     // entries of one call, SQS's limit
-	batchCalls   = 4                      // calls of one batcher under way at once, at most
 	batchBacklog = 10 * batchSize         // entries waiting before add makes its caller wait
 	callTimeout  = 10 * time.Second       // of any call to the queue that is not a long poll
 	firstRetry   = 100 * time.Millisecond // of calls and entries that failed
 	lastRetry    = 5 * time.Second
 
+	// A batch that is not full lingers while entries come so fast that it is worth it: so many within that time.
+	dense       = batchSize
+	denseTime   = 50 * time.Millisecond
+	longLinger  = 20 * time.Millisecond
 	shortLinger = time.Millisecond
-	longLinger  = 10 * time.Millisecond
-	// A batch lingers only behind a sign of more to come: dense entries within longLinger.
-	dense = 5
 )
 
 var errGivenUp = errors.New("there is no time left to try again")
@@ -41,6 +41,8 @@ type entry struct {
 type batcher struct {
 	// send makes one call. It returns an error for the whole call, or one for each entry that failed.
 	send func(context.Context, []*entry) (map[int]error, error)
+	// most is how many calls may be under way at once.
+	most int
 	// said is told about each whole call that failed, with nil for success.
 	said func(error)
 
@@ -62,8 +64,10 @@ type batcher struct {
 	next      int
 }
 
-func newBatcher(send func(context.Context, []*entry) (map[int]error, error), said func(error)) *batcher {
-	b := &batcher{send: send, said: said, full: make(chan struct{}, 1)}
+func newBatcher(
+	most int, send func(context.Context, []*entry) (map[int]error, error), said func(error),
+) *batcher {
+	b := &batcher{most: most, send: send, said: said, full: make(chan struct{}, 1)}
 	b.room = sync.NewCond(&b.mu)
 	b.ctx, b.giveUp = context.WithCancel(context.Background())
 	return b
@@ -93,7 +97,7 @@ func (b *batcher) push(e *entry) {
 	case isFull && b.lingering:
 		b.lingering = false
 		b.full <- struct{}{}
-	case b.calls == 0, isFull && b.calls < batchCalls:
+	case b.calls == 0, isFull && b.calls < b.most:
 		b.calls++
 		go b.flush()
 	}
@@ -124,7 +128,7 @@ func (b *batcher) linger() {
 	runtime.Gosched() // let those finish that are about to
 	b.mu.Lock()
 	n, oldest := len(b.waiting), b.recent[b.next]
-	if n == 0 || n >= batchSize || b.hurry || b.lingering || time.Since(oldest) > longLinger {
+	if n == 0 || n >= batchSize || b.hurry || b.lingering || time.Since(oldest) > denseTime {
 		b.mu.Unlock()
 		return
 	}

@@ -81,7 +81,7 @@ func letters(n int) (ids []string) {
 func batchers(t *testing.T, f func(t *testing.T, b *batcher, s *sink, o *outcomes)) {
 	bubble(t, func(t *testing.T) {
 		s := &sink{takes: 10 * time.Millisecond}
-		b := newBatcher(s.send, func(error) {})
+		b := newBatcher(4, s.send, func(error) {})
 		f(t, b, s, &outcomes{})
 		b.close()
 	})
@@ -189,7 +189,7 @@ func TestAddWaitsWhileTooManyWait(t *testing.T) {
 	batchers(t, func(t *testing.T, b *batcher, s *sink, o *outcomes) {
 		s.takes = 9 * time.Second
 		begin := time.Now()
-		for range batchBacklog + (batchCalls+1)*batchSize {
+		for range batchBacklog + (b.most+1)*batchSize {
 			o.add(b, "x")
 		}
 		if time.Since(begin) < s.takes {

@@ -47,30 +47,37 @@ func (c canary) asks(a CanaryAnswer) bool {
 	return (c.version == "" || c.version == a.Version) && (c.digest == "" || c.digest == a.ImageDigest)
 }
 
-// answer answers a canary's task token. One that asks for another version goes back, with a growing pause: each
-// delivery counts towards the queue's redrive policy.
-func (r *runner) answer(d *delivery, c canary) outcome {
+// answer answers a canary's task token and tells what is to become of the message. One that asks for another version
+// goes back, with a growing pause: each delivery counts towards the queue's redrive policy.
+func (r *runner) answer(d *delivery, c canary, then func(outcome)) {
 	ctx, cancel := context.WithTimeout(d.ctx, callTimeout)
 	defer cancel()
 	task := r.self.ask(ctx)
 	reply := CanaryAnswer{
 		Version: r.Version, ImageDigest: task.ImageDigest, TaskID: task.ID, TaskDefinition: task.Definition,
 	}
-	again := outcome{fate: fateRetry, pause: pauseAfter(nil, d.ReceiveCount)}
 	if r.StepFunctions == nil || !c.asks(reply) {
 		r.Log.Info("canary given back: it asks for another worker", "message", d.ID, "version", c.version)
-		return again
+		then(outcome{fate: fateRetry, pause: pauseAfter(nil, d.ReceiveCount)})
+		return
 	}
-	var verdict error
-	if r.OnCanary != nil {
-		verdict = safely(d.ctx, r.OnCanary, d.Message)
+	check := r.OnCanary
+	if check == nil {
+		check = func(context.Context, Message) error { return nil }
 	}
-	if d.ctx.Err() != nil {
-		return outcome{fate: judge(context.Cause(d.ctx), context.Cause(d.ctx))}
+	safely(d.ctx, check, d.Message, func(verdict error) { then(r.deliver(d, c, reply, verdict)) })
+}
+
+// deliver sends a canary's answer.
+func (r *runner) deliver(d *delivery, c canary, reply CanaryAnswer, verdict error) outcome {
+	if cause := context.Cause(d.ctx); cause != nil {
+		return outcome{fate: judge(cause, cause)}
 	}
+	ctx, cancel := context.WithTimeout(d.ctx, callTimeout)
+	defer cancel()
 	if err := r.reply(ctx, c.token, reply, verdict); err != nil && !stale(err) {
 		r.Log.Warn("canary not answered", "message", d.ID, "error", err)
-		return again
+		return outcome{fate: fateRetry, pause: pauseAfter(err, d.ReceiveCount)}
 	}
 	r.Log.Info("canary answered", "message", d.ID, "verdict", verdict)
 	return outcome{fate: fateDelete}

@@ -101,8 +101,9 @@ func newRunner(c Config, h Handler) *runner {
 	r.leases = newKeeper(c.VisibilityTimeout)
 	r.leases.renew = r.renewLeases
 	r.leases.lost = r.leaseLost
-	r.deletes = newBatcher(r.sendDeletes, newNews(c.Log, slog.LevelWarn, "delete messages").tell)
-	r.changes = newBatcher(r.sendChanges, newNews(c.Log, slog.LevelWarn, "give messages back").tell)
+	calls := max(r.pool.size, 2) // as many as there are receives: that many messages are done at most
+	r.deletes = newBatcher(calls, r.sendDeletes, newNews(c.Log, slog.LevelWarn, "delete messages").tell)
+	r.changes = newBatcher(calls, r.sendChanges, newNews(c.Log, slog.LevelWarn, "give messages back").tell)
 	r.guard = newGuard(c, r.gate)
 	r.self = newTaskOnce(c)
 	r.pulse = &pulse{since: make(map[int]time.Time)}

@@ -69,7 +69,9 @@ func (r *runner) workInOrder(s *sequence) {
 	unlock := r.groups.lock(s.group)
 	defer unlock()
 	for d := s.next(); d != nil; d = s.next() {
-		o := r.workOn(d)
+		told := make(chan outcome, 1)
+		go r.workOn(d, func(o outcome) { told <- o })
+		o := <-told
 		if o.fate != fateDelete {
 			giveBackRest()
 		}

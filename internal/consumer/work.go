@@ -21,10 +21,10 @@ func (r *runner) accept(batch []*delivery) {
 		return
 	}
 	for _, d := range batch {
-		go func() {
-			r.settle(d, r.workOn(d))
+		go r.workOn(d, func(o outcome) {
+			r.settle(d, o)
 			r.slots.put(1)
-		}()
+		})
 	}
 }
 
@@ -34,58 +34,53 @@ type outcome struct {
 	pause time.Duration // before a retry
 }
 
-// workOn does everything to a message that comes before its end, and returns which end that is. A message that was
-// set aside comes back as one to delete.
-func (r *runner) workOn(d *delivery) outcome {
+// workOn does everything to a message that comes before its end, and tells then, once, which end that is. A message
+// that was set aside is told as one to delete. A handler may end the goroutine; then is called nevertheless.
+func (r *runner) workOn(d *delivery, then func(outcome)) {
 	switch {
 	case r.stop.Err() != nil:
-		return outcome{fate: fateGiveBack}
+		then(outcome{fate: fateGiveBack})
+		return
 	case d.ctx.Err() != nil:
-		return outcome{fate: fateAbandon} // its lease was lost while it waited for its turn
+		then(outcome{fate: fateAbandon}) // its lease was lost while it waited for its turn
+		return
 	}
 	if c, is := canaryOf(d.Message); is {
-		return r.answer(d, c)
+		r.answer(d, c, then)
+		return
 	}
 	if !r.guard.enter(r.stop, d) {
-		return outcome{fate: fateGiveBack} // the drain began while protection was awaited
+		then(outcome{fate: fateGiveBack}) // the drain began while protection was awaited
+		return
 	}
-	defer r.guard.leave(d)
-	return r.conclude(d, r.callHandler(d))
-}
-
-// callHandler runs the handler on a message and measures it.
-func (r *runner) callHandler(d *delivery) error {
 	r.meter.started(d.Message)
 	r.track(d, true)
 	begin := time.Now()
-	err := safely(d.ctx, r.handle, d.Message)
-	took := time.Since(begin)
-	r.track(d, false)
-
-	var reject *rejectError
-	if d.ctx.Err() == nil && !errors.As(err, &reject) {
-		r.meter.ended(took)
-		r.guard.learn(took)
-	}
-	return err
+	safely(d.ctx, r.handle, d.Message, func(err error) {
+		took := time.Since(begin)
+		r.track(d, false)
+		var reject *rejectError
+		if d.ctx.Err() == nil && !errors.As(err, &reject) {
+			r.meter.ended(took)
+			r.guard.learn(took)
+		}
+		o := r.conclude(d, err)
+		r.guard.leave(d)
+		then(o)
+	})
 }
 
-// safely runs a handler so that nothing it does can end more than its own goroutine.
-func safely(ctx context.Context, h Handler, m Message) error {
-	result := make(chan error, 1)
-	go func() {
-		var err error
-		returned := false
-		defer func() {
-			if !returned {
-				err = &panicError{value: recover(), stack: debug.Stack()}
-			}
-			result <- err
-		}()
-		err = h(ctx, m)
-		returned = true
+// safely runs a handler and tells what it returned. A panic is an error, and so is the end of the goroutine.
+func safely(ctx context.Context, h Handler, m Message, then func(error)) {
+	returned := false
+	defer func() {
+		if !returned {
+			then(&panicError{value: recover(), stack: debug.Stack()})
+		}
 	}()
-	return <-result
+	err := h(ctx, m)
+	returned = true
+	then(err)
 }
 
 // track notes which messages a handler works on, for a drain that cannot wait for it, and how many.

@@ -227,6 +227,15 @@ var actions = map[string]func(context.Context, *Service, []byte) (any, error){
 			return map[string]any{"MessageId": out.MessageId, "MD5OfMessageBody": digest(*in.MessageBody)}, nil
 		})
 	},
+	"SendMessageBatch": func(ctx context.Context, s *Service, body []byte) (any, error) {
+		return call(body, func(in *sqs.SendMessageBatchInput) (any, error) {
+			out, err := s.SendMessageBatch(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"Successful": out.Successful, "Failed": out.Failed}, nil
+		})
+	},
 }
 
 // alone turns the failed entries of a batch of one into the answer to a single call.

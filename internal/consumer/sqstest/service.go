@@ -195,6 +195,9 @@ func (s *Service) ReceiveMessage(
 	}
 	out := &sqs.ReceiveMessageOutput{}
 	err := s.do(ctx, "ReceiveMessage", url, 0, func(q *queue, _ Fault) int {
+		if ctx.Err() != nil {
+			return 0 // the client has gone
+		}
 		taken := q.take(int(max(in.MaxNumberOfMessages, 1)), time.Duration(in.VisibilityTimeout)*time.Second, time.Now())
 		for _, m := range taken {
 			out.Messages = append(out.Messages, m.delivery(in))
@@ -344,6 +347,29 @@ func (s *Service) SendMessage(
 			Dedup: aws.ToString(in.MessageDeduplicationId), Attributes: in.MessageAttributes,
 		})
 		out.MessageId = aws.String(m.ID)
+		return -1
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// SendMessageBatch is SQS's.
+func (s *Service) SendMessageBatch(
+	ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options),
+) (*sqs.SendMessageBatchOutput, error) {
+	out := &sqs.SendMessageBatchOutput{}
+	err := s.do(ctx, "SendMessageBatch", aws.ToString(in.QueueUrl), len(in.Entries), func(q *queue, _ Fault) int {
+		for _, e := range in.Entries {
+			m := q.send(&Message{
+				Body: aws.ToString(e.MessageBody), Group: aws.ToString(e.MessageGroupId),
+				Dedup: aws.ToString(e.MessageDeduplicationId), Attributes: e.MessageAttributes,
+			})
+			out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{
+				Id: e.Id, MessageId: aws.String(m.ID), MD5OfMessageBody: aws.String(digest(m.Body)),
+			})
+		}
 		return -1
 	})
 	if err != nil {

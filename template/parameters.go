@@ -121,8 +121,8 @@ func queueParameters() []parameter {
 func placeParameters() []parameter {
 	return []parameter{
 		text("ClusterName", "Existing cluster", "", `^$|^[A-Za-z0-9_-]{1,255}$`,
-			"Name of an existing ECS cluster with Container Insights and the capacity providers FARGATE and "+
-				"FARGATE_SPOT. Blank: one is made."),
+			"Name of an existing ECS cluster with Container Insights and the capacity provider FARGATE, with a "+
+				"SpotShare FARGATE_SPOT too. Blank: one is made."),
 		text("VpcId", "Existing VPC", "", `^$|^vpc-[0-9a-f]+$`,
 			"Id of an existing VPC. Blank: one with three zones, public and private subnets and one NAT gateway is "+
 				"made (the Region needs three zones)."),

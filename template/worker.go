@@ -15,6 +15,8 @@ func addWorker(s *stack) {
 	s.condition("MakeCluster", blank("ClusterName"))
 	s.condition("ExecEnabled", cfn.Equals(cfn.Ref("EnableExec"), "true"))
 
+	s.condition("UsesSpot", cfn.Not([]string{cfn.Equals(cfn.Ref("SpotShare"), "0")}))
+
 	// CloudFormation cannot compute 100 - SpotShare, so both weights are looked up.
 	s.mapping("CapacityWeights", map[string]any{
 		"0":   map[string]int{"OnDemand": 1, "Spot": 0},
@@ -159,7 +161,7 @@ func service() cfn.Resource {
 		PropagateTags:        new("SERVICE"),
 		EnableECSManagedTags: new(true),
 		CapacityProviderStrategy: []ecs.Service_CapacityProviderStrategyItem{
-			{CapacityProvider: new("FARGATE")}, {CapacityProvider: new("FARGATE_SPOT")},
+			{CapacityProvider: new("FARGATE")}, {},
 		},
 		DeploymentConfiguration: &ecs.Service_DeploymentConfiguration{
 			MinimumHealthyPercent: new(66), MaximumPercent: new(200),
@@ -176,9 +178,12 @@ func service() cfn.Resource {
 			"config":   map[string]any{"ignore_checks": []string{"W1033"}},
 		}},
 	}, properties{
-		"PlatformVersion":                                  afterNetwork("LATEST"),
-		"CapacityProviderStrategy.0.Weight":                capacityWeight("OnDemand"),
-		"CapacityProviderStrategy.1.Weight":                capacityWeight("Spot"),
+		"PlatformVersion":                   afterNetwork("LATEST"),
+		"CapacityProviderStrategy.0.Weight": capacityWeight("OnDemand"),
+		// An existing cluster may not know Spot, and must not have to when none is wanted.
+		"CapacityProviderStrategy.1": onlyIf("UsesSpot", map[string]any{
+			"CapacityProvider": "FARGATE_SPOT", "Weight": capacityWeight("Spot"),
+		}),
 		"EnableExecuteCommand":                             cfn.Ref("EnableExec"),
 		"NetworkConfiguration.AwsvpcConfiguration.Subnets": taskSubnets(),
 	})

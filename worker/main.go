@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"sqs-dynamic-target-tracking/internal/awshttp"
 	"sqs-dynamic-target-tracking/internal/consumer"
 )
 
@@ -40,7 +41,7 @@ func run(ctx context.Context, health bool) error {
 	if err != nil {
 		return fmt.Errorf("the environment is not in order:\n%w", err)
 	}
-	sdk, err := config.LoadDefaultConfig(ctx)
+	sdk, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}

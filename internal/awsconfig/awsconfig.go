@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"sqs-dynamic-target-tracking/internal/awshttp"
 )
 
 // RunningFile is where a running local engine leaves the environment of its clients, as lines for a shell
@@ -24,7 +26,7 @@ const RunningFile = ".local/running.env"
 // above.
 func Load(ctx context.Context, local bool) (aws.Config, error) {
 	if !local {
-		loaded, err := config.LoadDefaultConfig(ctx)
+		loaded, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
 		if err != nil {
 			return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
 		}
@@ -44,6 +46,7 @@ func Load(ctx context.Context, local bool) (aws.Config, error) {
 	return aws.Config{
 		Region:       environment["AWS_REGION"],
 		BaseEndpoint: aws.String(environment["AWS_ENDPOINT_URL"]),
+		HTTPClient:   awshttp.New(),
 		Credentials: credentials.NewStaticCredentialsProvider(
 			environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], ""),
 	}, nil

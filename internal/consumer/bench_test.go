@@ -17,13 +17,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"sqs-dynamic-target-tracking/internal/awshttp"
 	"sqs-dynamic-target-tracking/internal/consumer/sqstest"
 )
 
@@ -102,7 +102,7 @@ func benchQueue(b *testing.B) (aws.Config, string) {
 
 // newClient makes a client with connections of its own, as many as are in use at once.
 func newClient(c aws.Config) *sqs.Client {
-	c.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 100 })
+	c.HTTPClient = awshttp.New(func(t *http.Transport) { t.MaxIdleConnsPerHost = 100 })
 	return sqs.NewFromConfig(c, func(o *sqs.Options) { o.Retryer = aws.NopRetryer{} })
 }
 

@@ -45,7 +45,7 @@ type room struct {
 var house = []room{
 	{"template", []string{formation, yaml}},
 	{"functions", []string{module + "internal/", sdk, lambda}},
-	{"worker", []string{module + "internal/consumer", sdk}},
+	{"worker", []string{module + "internal/consumer", module + "internal/awshttp", sdk}},
 	{"scripts", []string{module + "internal/", sdk, terminal, errgroup}},
 
 	{"internal/backlog", nil},
@@ -60,7 +60,7 @@ var house = []room{
 	{"internal/consumer", []string{sdk, smithy, errgroup}},
 
 	{"internal/stepinput", nil},
-	{"internal/lambdastep", []string{sdk, smithy, lambda}},
+	{"internal/lambdastep", []string{module + "internal/awshttp", sdk, smithy, lambda}},
 	{"internal/produce", []string{
 		module + "internal/backlog", module + "internal/stepinput", sdk, smithy, lambda, errgroup,
 	}},
@@ -72,13 +72,14 @@ var house = []room{
 		module + "internal/backlog", module + "internal/retune", module + "internal/stepinput", sdk, smithy, lambda,
 	}},
 	{"internal/load", []string{module + "internal/produce", module + "internal/trace"}},
-	{"internal/awsconfig", []string{sdk}},
+	{"internal/awshttp", []string{sdk}},
+	{"internal/awsconfig", []string{module + "internal/awshttp", sdk}},
 	{"internal/verify", []string{module + "internal/stepinput", sdk, smithy}},
 	{"internal/workerimage", []string{module + "internal/stepinput", registry, x509roots, sdk, smithy, lambda}},
 	{"internal/stack", []string{sdk, smithy}},
 	{"internal/execution", []string{sdk, smithy}},
 
-	{"internal/localcloud", []string{module + "internal/tracking", sdk, smithy, cbor, errgroup, unix}},
+	{"internal/localcloud", []string{module + "internal/awshttp", module + "internal/tracking", sdk, smithy, cbor, errgroup, unix}},
 	{"internal/terminal", []string{terminal}},
 }
 

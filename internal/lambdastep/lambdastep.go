@@ -22,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
+
+	"sqs-dynamic-target-tracking/internal/awshttp"
 )
 
 // Setup is what a function is built from.
@@ -39,12 +41,13 @@ func (s *Setup) AWS() aws.Config {
 	if s.aws.Region != "" || s.fail != nil {
 		return s.aws
 	}
-	s.aws, s.fail = config.LoadDefaultConfig(context.Background(), config.WithRetryer(func() aws.Retryer {
-		return retry.AddWithErrorCodes(
-			retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 6 }),
-			"ConcurrentUpdateException", // two writers of one scaling policy
-		)
-	}))
+	s.aws, s.fail = config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awshttp.New()),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.AddWithErrorCodes(
+				retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 6 }),
+				"ConcurrentUpdateException", // two writers of one scaling policy
+			)
+		}))
 	return s.aws
 }
 

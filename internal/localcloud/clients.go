@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"sqs-dynamic-target-tracking/internal/awshttp"
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
 )
 
@@ -30,7 +31,7 @@ func (c *Cloud) AWSConfig() aws.Config {
 		Region:       ministack.Region,
 		BaseEndpoint: aws.String(c.endpoint),
 		Credentials:  credentials.NewStaticCredentialsProvider(rootKey, rootSecret, ""),
-		HTTPClient:   c.client,
+		HTTPClient:   awshttp.Over(c.client),
 	}
 }
 

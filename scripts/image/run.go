@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"sqs-dynamic-target-tracking/internal/awshttp"
 	"sqs-dynamic-target-tracking/internal/workerimage"
 )
 
@@ -103,7 +104,7 @@ func build(ctx context.Context, root string, o options) (workerimage.Image, erro
 	if err != nil {
 		return workerimage.Image{}, err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	binary := filepath.Join(scratch, "worker")
 	err = workerimage.Compile(ctx, workerimage.Compilation{
 		Dir: root, Package: o.program, Arch: o.arch, Output: binary,
@@ -173,7 +174,7 @@ func registryOf(ctx context.Context, repository string) (workerimage.Registry, e
 	if !workerimage.IsECR(repository) {
 		return workerimage.Registry{}, nil
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
 	if err != nil {
 		return workerimage.Registry{}, err
 	}

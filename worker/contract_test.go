@@ -268,7 +268,7 @@ func sigtermFinishes(s *stage) {
 	s.send(40, 0.2)
 	s.start()
 	s.untilDeleted(10)
-	s.terminate(3 * time.Second)
+	s.terminate(5 * time.Second)
 	visible, inFlight, deleted := s.count("jobs")
 	if inFlight != 0 || visible+deleted != 40 || visible == 0 {
 		s.Errorf("visible %d, in flight %d, deleted %d of 40", visible, inFlight, deleted)
@@ -284,12 +284,12 @@ func sigtermFinishes(s *stage) {
 }
 
 func sigtermGivesBack(s *stage) {
-	s.env["STOP_TIMEOUT_SECONDS"] = "1"
+	s.env["STOP_TIMEOUT_SECONDS"] = "2.5"
 	s.send(3, 60)
 	s.start()
 	s.until("3 in flight", func() bool { _, n, _ := s.count("jobs"); return n == 3 })
 	time.Sleep(100 * time.Millisecond)
-	s.terminate(time.Second)
+	s.terminate(10 * time.Second)
 	if visible, inFlight, _ := s.count("jobs"); visible != 3 || inFlight != 0 {
 		s.Errorf("visible %d, in flight %d; want all 3 back", visible, inFlight)
 	}

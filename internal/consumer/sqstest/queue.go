@@ -47,7 +47,9 @@ type queue struct {
 	groups    map[string]int // messages in flight
 	dedup     map[string]*Message
 	next      int
-	deleted   int
+	deleted   []string // ids, unless lean
+	gone      int
+	lean      bool
 	changed   chan struct{} // closed when something may have become receivable
 }
 
@@ -170,7 +172,10 @@ func (q *queue) remove(receipt string, now time.Time) bool {
 		return false
 	}
 	q.ground(m)
-	q.deleted++
+	q.gone++
+	if !q.lean {
+		q.deleted = append(q.deleted, m.ID)
+	}
 	q.notify()
 	return true
 }

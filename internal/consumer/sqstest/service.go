@@ -63,8 +63,15 @@ func (s *Service) Redrive(from, to string, maxReceiveCount int) {
 	s.queues[from].dead, s.queues[from].maxRecv = s.queues[to], maxReceiveCount
 }
 
-// Lean makes the service count its calls without remembering each, for millions of them.
-func (s *Service) Lean() { s.lean = true }
+// Lean makes the service count its calls without remembering each, for millions of them. Call it before the first call.
+func (s *Service) Lean() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lean = true
+	for _, q := range s.queues {
+		q.lean = true
+	}
+}
 
 // Send puts messages in a queue.
 func (s *Service) Send(url string, messages ...Message) {
@@ -81,7 +88,14 @@ func (s *Service) Count(url string) (visible, inFlight, deleted int) {
 	defer s.mu.Unlock()
 	q := s.queues[url]
 	q.comeBack(time.Now())
-	return len(q.ready) - q.head, len(q.flying), q.deleted
+	return len(q.ready) - q.head, len(q.flying), q.gone
+}
+
+// Deleted returns the ids of the messages that were deleted, in that order.
+func (s *Service) Deleted(url string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.queues[url].deleted)
 }
 
 // Visible returns copies of the messages that are visible, in the order of the queue.

@@ -80,7 +80,8 @@ func TestDefect19_EveryBadEndNotifies(t *testing.T) {
 		if slices.Contains(s.successors(), "Verification Failed") && name != "Notify" {
 			t.Errorf("%q leads to the failure without a notification", name)
 		}
-		if s.Type == "Fail" && name != "Verification Failed" || strings.HasSuffix(s.Resource, "sns:publish") && name != "Notify" {
+		if s.Type == "Fail" && name != "Verification Failed" || strings.HasSuffix(s.Resource, "sns:publish") &&
+			name != "Notify" {
 			t.Errorf("%q is another failure or notification", name)
 		}
 		if !strings.HasPrefix(s.Resource, "${") || name == "Roll Back" {

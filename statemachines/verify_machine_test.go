@@ -123,8 +123,8 @@ type scenario struct {
 	notified int
 }
 
-// TestLocalVerifyMachine reaches every state and every Catch, and counts the notifications that arrive: one for what does
-// not end well, none for what does (defect 19: the original tells nobody).
+// TestLocalVerifyMachine reaches every state and every Catch, and counts the notifications that arrive: one for what
+// does not end well, none for what does (defect 19: the original tells nobody).
 func TestLocalVerifyMachine(t *testing.T) {
 	s := newStage(t)
 	good := []canary{answers(identity(newDefinition, newDigest))}
@@ -136,7 +136,8 @@ func TestLocalVerifyMachine(t *testing.T) {
 				"outcome": {outcome(verify.Watching), outcome(verify.Healthy)},
 			},
 			worker: good, status: succeeded, result: verify.Verified, canary: `"new":true`,
-			passes: []string{"Wait For Rollout", "Canary Wanted?", "Send Canary", "Canary By New Version?", "Wait For Outcome", "Verified"},
+			passes: []string{"Wait For Rollout", "Canary Wanted?", "Send Canary", "Canary By New Version?",
+				"Wait For Outcome", "Verified"},
 			avoids: []string{"Roll Back", "Send Canary To FIFO Queue"},
 		},
 		"good on a FIFO queue": {
@@ -144,11 +145,13 @@ func TestLocalVerifyMachine(t *testing.T) {
 			passes: []string{"Send Canary To FIFO Queue", "Verified"}, avoids: []string{"Send Canary"},
 		},
 		"known by its digest alone": {
-			worker: []canary{answers(`{"imageDigest":"` + newDigest + `"}`)}, status: succeeded, result: verify.Verified,
+			worker: []canary{answers(`{"imageDigest":"` + newDigest + `"}`)}, status: succeeded,
+			result: verify.Verified,
 			canary: `"new":true`,
 		},
 		"an old version takes the first canary": {
-			worker: []canary{answers(identity(oldDefinition, "")), good[0]}, status: succeeded, result: verify.Verified,
+			worker: []canary{answers(identity(oldDefinition, "")), good[0]}, status: succeeded,
+			result: verify.Verified,
 			canary: `"new":true`, passes: []string{"Send Canary", "Count Attempt", "Send Canary", "Verified"},
 		},
 		"an old version takes each canary": {
@@ -172,15 +175,18 @@ func TestLocalVerifyMachine(t *testing.T) {
 			status:  failed, error: "VersionRolledBack", canary: `"new":true`, notified: 1,
 		},
 		"nobody answers the canary": {
-			status: succeeded, result: verify.Verified, canary: `"status":"unanswered"`, avoids: []string{"Roll Back"},
+			status: succeeded, result: verify.Verified, canary: `"status":"unanswered"`,
+			avoids: []string{"Roll Back"},
 		},
 		"the canary is answered with nonsense": {
-			worker: []canary{answers(`"hello"`)}, status: succeeded, result: verify.Verified, avoids: []string{"Roll Back"},
+			worker: []canary{answers(`"hello"`)}, status: succeeded, result: verify.Verified,
+			avoids: []string{"Roll Back"},
 			canary: `"new":false`,
 		},
 		"a worker without canaries": {
 			answers: map[string][]any{"prepare": {plan(func(p *verify.Plan) { p.Canary.Wanted = false })}},
-			status:  succeeded, result: verify.Verified, canary: `"status":"not wanted"`, avoids: []string{"Send Canary"},
+			status:  succeeded, result: verify.Verified, canary: `"status":"not wanted"`,
+			avoids: []string{"Send Canary"},
 		},
 		"no traffic": {
 			worker: good, answers: map[string][]any{"outcome": {outcome(verify.NoTraffic)}},
@@ -198,9 +204,11 @@ func TestLocalVerifyMachine(t *testing.T) {
 		"bad, report only": {
 			worker: good,
 			answers: map[string][]any{
-				"prepare": {plan(func(p *verify.Plan) { p.RollBack = false })}, "outcome": {outcome(verify.Unhealthy, "it is slow")},
+				"prepare": {plan(func(p *verify.Plan) { p.RollBack = false })},
+				"outcome": {outcome(verify.Unhealthy, "it is slow")},
 			},
-			status: failed, error: "VersionBad", notified: 1, passes: []string{"Leave It"}, avoids: []string{"Roll Back"},
+			status: failed, error: "VersionBad", notified: 1, passes: []string{"Leave It"},
+			avoids: []string{"Roll Back"},
 		},
 		"bad, and it cannot be taken back": {
 			worker: good,
@@ -211,11 +219,13 @@ func TestLocalVerifyMachine(t *testing.T) {
 		},
 		"the rollout fails": {
 			answers: map[string][]any{"rollout": {rollout(verify.RolloutFailed)}},
-			status:  failed, error: "VersionRolledBack", notified: 1, avoids: []string{"Send Canary", "Check Outcome"},
+			status:  failed, error: "VersionRolledBack", notified: 1,
+			avoids: []string{"Send Canary", "Check Outcome"},
 		},
 		"the rollout is slow": {
 			answers: map[string][]any{"rollout": {rollout(verify.RolloutSlow)}},
-			status:  failed, error: "VersionRolledBack", notified: 1, avoids: []string{"Send Canary", "Check Outcome"},
+			status:  failed, error: "VersionRolledBack", notified: 1,
+			avoids: []string{"Send Canary", "Check Outcome"},
 		},
 		"ECS went back": {
 			answers: map[string][]any{"rollout": {rollout(verify.RolloutRolledBack)}},
@@ -253,7 +263,8 @@ func TestLocalVerifyMachine(t *testing.T) {
 	t.Run("the canary cannot be sent", func(t *testing.T) {
 		s.forget(t, s.fifo)
 		s.play(t, scenario{
-			fifo: true, status: succeeded, result: verify.Verified, canary: `"status":"not sent"`, avoids: []string{"Roll Back"},
+			fifo: true, status: succeeded, result: verify.Verified, canary: `"status":"not sent"`,
+			avoids: []string{"Roll Back"},
 		})
 	})
 	t.Run("without its topic", func(t *testing.T) {
@@ -381,12 +392,14 @@ func (s *stage) work(ctx context.Context, t *testing.T, queue string, workers []
 			continue
 		}
 		for _, message := range got.Messages {
-			_, _ = queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: message.ReceiptHandle})
+			_, _ = queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &queue,
+				ReceiptHandle: message.ReceiptHandle})
 			var body struct {
 				ID       string
 				Duration float64
 			}
-			if err := json.Unmarshal([]byte(*message.Body), &body); err != nil || !strings.HasPrefix(body.ID, "canary-") {
+			if err := json.Unmarshal([]byte(*message.Body), &body); err != nil || !strings.HasPrefix(body.ID,
+				"canary-") {
 				t.Errorf("the canary's body is %s", *message.Body)
 			}
 			if len(workers) == 0 {
@@ -493,7 +506,8 @@ func (s *stage) queue(t *testing.T, name string) string {
 func (s *stage) role(t *testing.T) string {
 	t.Helper()
 	made, err := iam.NewFromConfig(s.config).CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName: aws.String("stage"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
+		RoleName: aws.String("stage"),
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
 			`"Principal":{"Service":["lambda.amazonaws.com","states.amazonaws.com"]},"Action":"sts:AssumeRole"}]}`),
 	})
 	if err != nil {

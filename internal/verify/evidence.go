@@ -22,8 +22,11 @@ type taskClient interface {
 	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
 }
 
-// stoppedTasks finds the tasks of the version that stopped since then. ECS shows a stopped task for about an hour.
-func (s Service) stoppedTasks(ctx context.Context, client taskClient, version Version, since time.Time) (stopped, error) {
+// stoppedTasks finds the tasks of the version that were made since then and stopped. ECS shows a stopped task for about
+// an hour.
+func (s Service) stoppedTasks(ctx context.Context, client taskClient, version Version, since time.Time) (
+	stopped, error,
+) {
 	var out stopped
 	request := &ecs.ListTasksInput{
 		Cluster: &s.Cluster, ServiceName: &s.Name, DesiredStatus: types.DesiredStatusStopped,
@@ -34,12 +37,15 @@ func (s Service) stoppedTasks(ctx context.Context, client taskClient, version Ve
 			return stopped{}, fmt.Errorf("list the stopped tasks of service %s: %w", s.Name, err)
 		}
 		if len(page.TaskArns) > 0 {
-			described, err := client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &s.Cluster, Tasks: page.TaskArns})
+			described, err := client.DescribeTasks(ctx, &ecs.DescribeTasksInput{
+				Cluster: &s.Cluster, Tasks: page.TaskArns,
+			})
 			if err != nil {
 				return stopped{}, fmt.Errorf("describe the stopped tasks of service %s: %w", s.Name, err)
 			}
 			for _, task := range described.Tasks {
-				if aws.ToString(task.TaskDefinitionArn) == version.TaskDefinitionArn && !aws.ToTime(task.CreatedAt).Before(since) {
+				if aws.ToString(task.TaskDefinitionArn) == version.TaskDefinitionArn &&
+					!aws.ToTime(task.CreatedAt).Before(since) {
 					out.add(task, s.Container)
 				}
 			}

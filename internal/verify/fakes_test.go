@@ -54,10 +54,12 @@ func newWorld() *world {
 	return w
 }
 
-func deployment(status, definition string, state types.DeploymentRolloutState, desired, running int32) types.Deployment {
+func deployment(status, definition string, state types.DeploymentRolloutState, desired,
+	running int32) types.Deployment {
 	return types.Deployment{
-		Status: &status, TaskDefinition: &definition, RolloutState: state, RolloutStateReason: aws.String("as ECS says"),
-		DesiredCount: desired, RunningCount: running, CreatedAt: aws.Time(noon.Add(-time.Minute)),
+		Status: &status, TaskDefinition: &definition, RolloutState: state,
+		RolloutStateReason: aws.String("as ECS says"),
+		DesiredCount:       desired, RunningCount: running, CreatedAt: aws.Time(noon.Add(-time.Minute)),
 	}
 }
 

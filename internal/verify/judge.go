@@ -112,7 +112,8 @@ func (j *judgement) deadLetters() {
 	}
 	before := share(j.Plan.Baseline.SetAside, j.Plan.Baseline.Processed)
 	if after := share(aside, j.After.Processed); after > 2*before {
-		j.problem("%.0f messages were set aside as impossible: %s of all, %s before", aside, percent(after), percent(before))
+		j.problem("%.0f messages were set aside as impossible: %s of all, %s before",
+			aside, percent(after), percent(before))
 	} else {
 		j.note("%.0f messages were set aside as impossible, no larger a share than before", aside)
 	}
@@ -146,7 +147,8 @@ func (j *judgement) durations() {
 // promise: a fall counts only if no more messages arrived than before, which would explain it.
 func (j *judgement) promise() {
 	before, after := j.Plan.Baseline, j.After
-	if before.PromiseKept == nil || after.PromiseKept == nil || before.Processed < fewSamples || after.Processed < fewSamples ||
+	if before.PromiseKept == nil || after.PromiseKept == nil ||
+		before.Processed < fewSamples || after.Processed < fewSamples ||
 		*after.PromiseKept >= *before.PromiseKept-tolerablePromise {
 		return
 	}

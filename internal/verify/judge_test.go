@@ -14,7 +14,8 @@ func number(v float64) *float64 { return &v }
 // measured is an hour, or another span, of good work.
 func measured(change func(*Measured)) Measured {
 	m := Measured{
-		Seconds: 3600, Processed: 600, Arrived: 600, P95Duration: number(5), P95Wait: number(10), PromiseKept: number(99),
+		Seconds: 3600, Processed: 600, Arrived: 600, P95Duration: number(5), P95Wait: number(10),
+		PromiseKept: number(99),
 	}
 	if change != nil {
 		change(&m)
@@ -54,12 +55,18 @@ func TestJudge(t *testing.T) {
 		}, Unhealthy, "60 messages were set aside as impossible: 9.09 % of all, 3.23 % before"},
 
 		"a few attempts failed": {func(e *Evidence) { e.After.Failed = 2 }, Healthy, ""},
-		"many failed":           {func(e *Evidence) { e.After.Failed = 100 }, Unhealthy, "100 attempts failed: 14.3 % of all, 0 % before"},
-		"as many as before":     {func(e *Evidence) { e.After.Failed, e.Plan.Baseline.Failed = 100, 90 }, Healthy, ""},
-		"none succeeds":         {func(e *Evidence) { e.After.Failed, e.After.Processed = 3, 0 }, Unhealthy, "3 attempts failed: 100 %"},
+		"many failed": {func(e *Evidence) {
+			e.After.Failed = 100
+		}, Unhealthy, "100 attempts failed: 14.3 % of all, 0 % before"},
+		"as many as before": {func(e *Evidence) { e.After.Failed, e.Plan.Baseline.Failed = 100, 90 }, Healthy, ""},
+		"none succeeds": {func(e *Evidence) {
+			e.After.Failed, e.After.Processed = 3, 0
+		}, Unhealthy, "3 attempts failed: 100 %"},
 
 		"twice as slow": {func(e *Evidence) { e.After.P95Duration = number(10) }, Healthy, ""},
-		"slower":        {func(e *Evidence) { e.After.P95Duration = number(10.1) }, Unhealthy, "p95 is 10.1 s, 5 s before"},
+		"slower": {func(e *Evidence) {
+			e.After.P95Duration = number(10.1)
+		}, Unhealthy, "p95 is 10.1 s, 5 s before"},
 		"slower, but three messages": {func(e *Evidence) {
 			e.After.P95Duration, e.After.Processed = number(100), 3
 		}, Healthy, "too few messages"},
@@ -67,7 +74,9 @@ func TestJudge(t *testing.T) {
 			e.Plan.Baseline = Measured{Seconds: 3600}
 		}, Healthy, ""},
 
-		"the promise is broken": {func(e *Evidence) { e.After.PromiseKept = number(60) }, Unhealthy, "although no more messages arrived"},
+		"the promise is broken": {func(e *Evidence) {
+			e.After.PromiseKept = number(60)
+		}, Unhealthy, "although no more messages arrived"},
 		"the load grew": {func(e *Evidence) {
 			e.After.PromiseKept, e.After.Arrived = number(60), 1200
 		}, Healthy, "but more messages arrived"},
@@ -76,24 +85,44 @@ func TestJudge(t *testing.T) {
 		"the canary failed": {func(e *Evidence) {
 			e.Over, e.Canary = false, CanaryResult{Status: CanaryFailed, New: true, Message: "no disk"}
 		}, Unhealthy, "took the canary and failed: no disk"},
-		"an old version failed it":    {func(e *Evidence) { e.Canary = CanaryResult{Status: CanaryFailed} }, Healthy, "inconclusive"},
-		"nobody answered, others did": {func(e *Evidence) { e.Canary = CanaryResult{Status: CanaryUnanswered} }, Healthy, "nobody answered it within 210 s"},
-		"an old version took it":      {func(e *Evidence) { e.Canary = CanaryResult{Status: CanaryAnswered} }, Healthy, "an old version took it each time"},
-		"it was not sent":             {func(e *Evidence) { e.Canary = CanaryResult{Status: CanaryNotSent, Message: "KMS"} }, Healthy, "could not be sent: KMS"},
-		"not wanted":                  {func(e *Evidence) { e.Canary = CanaryResult{Status: CanaryNotWanted} }, Healthy, ""},
-		"no traffic":                  {func(e *Evidence) { e.After = Measured{Seconds: 300} }, NoTraffic, ""},
-		"no traffic, no canary":       {func(e *Evidence) { e.After, e.Canary = Measured{Seconds: 300}, CanaryResult{Status: CanaryNotWanted} }, NoTraffic, ""},
-		"no traffic, canary lost":     {func(e *Evidence) { e.After, e.Canary = Measured{Seconds: 300}, CanaryResult{Status: CanaryUnanswered} }, Inconclusive, "nobody answered"},
+		"an old version failed it": {func(e *Evidence) {
+			e.Canary = CanaryResult{Status: CanaryFailed}
+		}, Healthy, "inconclusive"},
+		"nobody answered, others did": {func(e *Evidence) {
+			e.Canary = CanaryResult{Status: CanaryUnanswered}
+		}, Healthy, "nobody answered it within 210 s"},
+		"an old version took it": {func(e *Evidence) {
+			e.Canary = CanaryResult{Status: CanaryAnswered}
+		}, Healthy, "an old version took it each time"},
+		"it was not sent": {func(e *Evidence) {
+			e.Canary = CanaryResult{Status: CanaryNotSent, Message: "KMS"}
+		}, Healthy, "could not be sent: KMS"},
+		"not wanted": {func(e *Evidence) {
+			e.Canary = CanaryResult{Status: CanaryNotWanted}
+		}, Healthy, ""},
+		"no traffic": {func(e *Evidence) { e.After = Measured{Seconds: 300} }, NoTraffic, ""},
+		"no traffic, no canary": {func(e *Evidence) {
+			e.After, e.Canary = Measured{Seconds: 300}, CanaryResult{Status: CanaryNotWanted}
+		}, NoTraffic, ""},
+		"no traffic, canary lost": {func(e *Evidence) {
+			e.After, e.Canary = Measured{Seconds: 300}, CanaryResult{Status: CanaryUnanswered}
+		}, Inconclusive, "nobody answered"},
 		"nobody takes anything": {func(e *Evidence) {
 			e.After, e.Visible, e.Canary = Measured{Seconds: 300}, 7, CanaryResult{Status: CanaryUnanswered}
 		}, Unhealthy, "7 messages wait and nobody takes them"},
-		"it answers, then messages come": {func(e *Evidence) { e.After, e.Visible = Measured{Seconds: 300}, 2 }, NoTraffic, "2 messages wait"},
-		"taken and never finished":       {func(e *Evidence) { e.After, e.InFlight = Measured{Seconds: 300}, 3 }, Unhealthy, "3 messages are in hand and none was finished in 300 s; p95 was 5 s before"},
+		"it answers, then messages come": {func(e *Evidence) {
+			e.After, e.Visible = Measured{Seconds: 300}, 2
+		}, NoTraffic, "2 messages wait"},
+		"taken and never finished": {func(e *Evidence) {
+			e.After, e.InFlight = Measured{Seconds: 300}, 3
+		}, Unhealthy, "3 messages are in hand and none was finished in 300 s; p95 was 5 s before"},
 		"long jobs": {func(e *Evidence) {
 			e.After, e.InFlight, e.Plan.Baseline.P95Duration = Measured{Seconds: 300}, 3, number(900)
 		}, Inconclusive, "none was finished yet"},
-		"idle before the time is over": {func(e *Evidence) { e.After, e.Over, e.Visible = Measured{Seconds: 60}, false, 7 }, Watching, ""},
-		"old tasks still work beside":  {func(e *Evidence) { e.Lingering = true }, Healthy, "partly theirs"},
+		"idle before the time is over": {func(e *Evidence) {
+			e.After, e.Over, e.Visible = Measured{Seconds: 60}, false, 7
+		}, Watching, ""},
+		"old tasks still work beside": {func(e *Evidence) { e.Lingering = true }, Healthy, "partly theirs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := Evidence{
@@ -143,8 +172,9 @@ func TestCheckOutcomeReadsEverything(t *testing.T) {
 		return out
 	}
 	got := look(noon.Add(8 * time.Minute))
-	if got.After.Processed != 40 || *got.After.P95Duration != 3 || got.DeadLetters != 3 || got.Visible != 1 || got.InFlight != 4 {
-		t.Errorf("outcome is %+v; want 40 messages of the new version alone, 3 dead letters, 1 visible, 4 in flight", got)
+	if got.After.Processed != 40 || *got.After.P95Duration != 3 || got.DeadLetters != 3 || got.Visible != 1 ||
+		got.InFlight != 4 {
+		t.Errorf("outcome is %+v; want 40 messages of the new version, 3 dead letters, 1 visible, 4 in flight", got)
 	}
 	if got.Verdict != Unhealthy || len(got.Problems) != 2 || !strings.HasPrefix(got.Problems[0], "2 tasks") ||
 		!strings.Contains(got.Problems[0], "(exit code 137)") {
@@ -153,8 +183,10 @@ func TestCheckOutcomeReadsEverything(t *testing.T) {
 
 	w.stopped, w.depths["dead"] = nil, [2]int{2, 0}
 	// The soak time of 5 minutes from the rollout, and two periods until the metrics of its end can be read.
-	if early, late := look(noon.Add(7*time.Minute)), look(noon.Add(7*time.Minute+10*time.Second)); early.Verdict != Watching ||
+	if early, late := look(noon.Add(7*time.Minute)),
+		look(noon.Add(7*time.Minute+10*time.Second)); early.Verdict != Watching ||
 		late.Verdict != Healthy {
-		t.Errorf("verdicts are %s and %s, want watching until the soak time is over, then healthy", early.Verdict, late.Verdict)
+		t.Errorf("verdicts are %s and %s, want watching until the soak time is over, then healthy", early.Verdict,
+			late.Verdict)
 	}
 }

@@ -84,8 +84,8 @@ func ceil(t time.Time, period time.Duration) time.Time {
 	return floor.Add(period)
 }
 
-// points reads every page of every series. A series that is not complete makes the whole answer *MetricsIncomplete: half
-// a span looks like a good or a bad version.
+// points reads every page of every series. A series that is not complete makes the whole answer *MetricsIncomplete:
+// half a span looks like a good or a bad version.
 func (m Metrics) points(ctx context.Context, client metricsClient, from, to time.Time) (map[string][]point, error) {
 	request := &cloudwatch.GetMetricDataInput{
 		StartTime: &from, EndTime: &to, MetricDataQueries: m.queries(), ScanBy: types.ScanByTimestampAscending,
@@ -109,7 +109,7 @@ func (m Metrics) points(ctx context.Context, client metricsClient, from, to time
 	}
 	for _, query := range request.MetricDataQueries {
 		if id := aws.ToString(query.Id); status[id] != types.StatusCodeComplete {
-			return nil, &MetricsIncomplete{Reason: fmt.Sprintf("the series %q is %q after the last page", id, status[id])}
+			return nil, &MetricsIncomplete{fmt.Sprintf("the series %q is %q after the last page", id, status[id])}
 		}
 	}
 	return points, nil

@@ -26,7 +26,8 @@ func TestPrepareFindsWhatRunsAndWhatWasBefore(t *testing.T) {
 	w.depths["dead"] = [2]int{3, 0}
 	before := noon.Add(-30 * time.Minute)
 	w.series = map[string][]point{
-		"processed": {{before, 10}, {before.Add(time.Minute), 30}, {noon, 1000}}, "duration": {{before, 1}, {before.Add(time.Minute), 5}},
+		"processed": {{before, 10}, {before.Add(time.Minute), 30}, {noon, 1000}}, "duration": {{before, 1},
+			{before.Add(time.Minute), 5}},
 		"waits": {{before, 10}}, "wait": {{before, 100}}, "kept": {{before, 9}}, "promises": {{before, 10}},
 	}
 	plan := prepare(t, w, `{"reason":"pipeline","change":"4f2c"}`)
@@ -37,7 +38,8 @@ func TestPrepareFindsWhatRunsAndWhatWasBefore(t *testing.T) {
 		t.Errorf("before is %+v, want %s", plan.Before, oldArn)
 	}
 	if plan.Baseline.Processed != 40 || *plan.Baseline.P95Duration != 4 || *plan.Baseline.PromiseKept != 90 {
-		t.Errorf("baseline is %+v; want 40 messages, p95 of 4 s weighted, 90 %%: nothing after the rollout began", plan.Baseline)
+		t.Errorf("baseline is %+v; want 40 messages, p95 of 4 s weighted, 90 %%: nothing after the rollout began",
+			plan.Baseline)
 	}
 	if plan.DeadLetters != 3 || plan.Change != "4f2c" || !plan.RollBack {
 		t.Errorf("plan is %+v", plan)

@@ -14,8 +14,8 @@ type queueClient interface {
 		*sqs.GetQueueAttributesOutput, error)
 }
 
-// depth returns how many messages of a queue can be taken and how many are in hand, approximately. A queue without a URL
-// is empty.
+// depth returns how many messages of a queue can be taken and how many are in hand, approximately. A queue without a
+// URL is empty.
 func depth(ctx context.Context, client queueClient, url string) (visible, inFlight int, err error) {
 	if url == "" {
 		return 0, 0, nil

@@ -94,7 +94,7 @@ func (r Reporter) Report(_ context.Context, request ReportRequest) (Report, erro
 // conclude finds the result and says why.
 func conclude(request ReportRequest) (result Result, why string) {
 	switch request.Rollback.Status {
-	case "":
+	case "": // it was not tried
 	case RollbackDone:
 		return RolledBack, badness(request)
 	case RollbackNotWanted:
@@ -113,11 +113,13 @@ func conclude(request ReportRequest) (result Result, why string) {
 		return NeverDeployed, request.Rollout.Summary
 	case RolloutGone:
 		return ServiceDeleted, request.Rollout.Summary
+	default: // what became of it decides
 	}
 	o := request.Outcome
 	switch o.Verdict {
 	case Healthy:
-		return Verified, fmt.Sprintf("%.0f messages processed in %g s%s", o.After.Processed, o.After.Seconds, remarks(o))
+		return Verified, fmt.Sprintf("%.0f messages processed in %g s%s",
+			o.After.Processed, o.After.Seconds, remarks(o))
 	case NoTraffic:
 		return VerifiedIdle, "no message came in the time" + remarks(o)
 	default:

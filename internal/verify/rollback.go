@@ -57,7 +57,8 @@ func (r Rollbacker) Look(ctx context.Context, request RollbackRequest) (Rollback
 	rollback, begin := judgeRollback(request.Plan, request.Previous, snapshot, now(r.Now))
 	if begin {
 		_, err := r.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
-			Cluster: &r.Service.Cluster, Service: &r.Service.Name, TaskDefinition: &request.Plan.Before.TaskDefinitionArn,
+			Cluster: &r.Service.Cluster, Service: &r.Service.Name,
+			TaskDefinition: &request.Plan.Before.TaskDefinitionArn,
 		})
 		if err != nil {
 			return Rollback{}, fmt.Errorf("take service %s back to %s: %w",
@@ -88,7 +89,8 @@ func judgeRollback(plan Plan, previous Rollback, s Snapshot, now time.Time) (rol
 		return answer(RollbackSuperseded, "another deployment came between: the service moves to %s",
 			short(primary.TaskDefinition)), false
 	case primary.State == failed:
-		return answer(RollbackFailed, "ECS gave the rollback to %s up: %s", plan.Before.TaskDefinition, primary.Reason), false
+		return answer(RollbackFailed, "ECS gave the rollback to %s up: %s",
+			plan.Before.TaskDefinition, primary.Reason), false
 	case primary.State == completed && primary.Running >= primary.Desired && s.othersDrain():
 		return answer(RollbackDone, "the service runs %s again", plan.Before.TaskDefinition), false
 	case now.Sub(*since) >= seconds(plan.RollbackSeconds):

@@ -67,7 +67,8 @@ func TestRollBack(t *testing.T) {
 			if got.Status != test.want || got.Summary == "" || !got.Since.Equal(noon) {
 				t.Errorf("rollback is %+v, want %s since noon", got, test.want)
 			}
-			if told := len(w.updates) == 1 && *w.updates[0].TaskDefinition == oldArn; told != test.told || len(w.updates) > 1 {
+			if told := len(w.updates) == 1 && *w.updates[0].TaskDefinition == oldArn; told != test.told ||
+				len(w.updates) > 1 {
 				t.Errorf("the service was told %d times, want %v: %+v", len(w.updates), test.told, w.updates)
 			}
 		})

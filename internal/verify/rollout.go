@@ -102,7 +102,8 @@ func judgeRollout(plan Plan, s Snapshot, fate *Past, now time.Time) Rollout {
 	case primary.State == failed:
 		return rollout(RolloutFailed, "ECS gave the rollout up: %s", primary.Reason)
 	case s.Desired > 0 && primary.State == completed && primary.Running >= primary.Desired && s.othersDrain():
-		return rollout(RolloutCompleted, "%d of %d tasks run %s", primary.Running, primary.Desired, plan.Expected.TaskDefinition)
+		return rollout(RolloutCompleted, "%d of %d tasks run %s",
+			primary.Running, primary.Desired, plan.Expected.TaskDefinition)
 	case late && s.Desired > 0 && primary.Running >= primary.Desired:
 		// Old tasks that are protected while they work may take hours; that says nothing against the new version.
 		done := rollout(RolloutCompleted, "%d of %d tasks run %s; old tasks are still finishing their work",
@@ -113,7 +114,8 @@ func judgeRollout(plan Plan, s Snapshot, fate *Past, now time.Time) Rollout {
 		return rollout(RolloutSlow, "after %g s, %d of %d tasks run %s, and %d could not start",
 			plan.RolloutSeconds, primary.Running, primary.Desired, plan.Expected.TaskDefinition, primary.FailedTasks)
 	default:
-		return rollout(RolloutInProgress, "%d of %d tasks run %s", primary.Running, primary.Desired, plan.Expected.TaskDefinition)
+		return rollout(RolloutInProgress, "%d of %d tasks run %s",
+			primary.Running, primary.Desired, plan.Expected.TaskDefinition)
 	}
 }
 

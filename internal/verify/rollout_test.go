@@ -68,8 +68,9 @@ func TestLookAtRollout(t *testing.T) {
 		"another deployment came": {func(w *world, _ *Plan) {
 			w.deploy(deployment("PRIMARY", otherArn, running, 2, 0), deployment("ACTIVE", badArn, done, 2, 2))
 		}, 1, RolloutSuperseded, false, 0},
-		"never deployed": {func(_ *world, p *Plan) { p.Expected = Version{ImageDigest: badDigest} }, 1, RolloutNotDeployed, false, 0},
-		"deleted":        {func(w *world, _ *Plan) { w.service = nil }, 1, RolloutGone, false, 0},
+		"never deployed": {func(_ *world, p *Plan) { p.Expected = Version{ImageDigest: badDigest} }, 1,
+			RolloutNotDeployed, false, 0},
+		"deleted": {func(w *world, _ *Plan) { w.service = nil }, 1, RolloutGone, false, 0},
 		"at no task it asks for one": {func(w *world, _ *Plan) {
 			w.deploy(deployment("PRIMARY", badArn, done, 0, 0))
 		}, 0, RolloutInProgress, false, 1},

@@ -81,7 +81,9 @@ type Service struct {
 }
 
 func (s Service) snapshot(ctx context.Context, client serviceClient) (Snapshot, error) {
-	page, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &s.Cluster, Services: []string{s.Name}})
+	page, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{
+		Cluster: &s.Cluster, Services: []string{s.Name},
+	})
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("describe service %s: %w", s.Name, err)
 	}
@@ -119,7 +121,8 @@ func (s Service) version(ctx context.Context, client definitionReader, taskDefin
 			image := aws.ToString(container.Image)
 			_, digest, _ := strings.Cut(image, "@")
 			return Version{
-				TaskDefinition: short(taskDefinition), TaskDefinitionArn: taskDefinition, Image: image, ImageDigest: digest,
+				TaskDefinition: short(taskDefinition), TaskDefinitionArn: taskDefinition,
+				Image: image, ImageDigest: digest,
 			}, nil
 		}
 	}

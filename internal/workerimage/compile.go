@@ -35,7 +35,8 @@ func Compile(ctx context.Context, c Compilation) error {
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go build %s for linux/%s: %w\n%s", c.Package, c.Arch, err, strings.TrimSpace(problems.String()))
+		return fmt.Errorf("go build %s for linux/%s: %w\n%s",
+			c.Package, c.Arch, err, strings.TrimSpace(problems.String()))
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ func TestDecide(t *testing.T) {
 	// The record of a deployment of the stack after the pipeline had deployed.
 	record := func(change func(*Record)) *Record {
 		r := Record{
-			Request: "earlier", Properties: "p1", Worker: oldWorker, Image: "registry/worker@sha256:last", Source: Built,
+			Request: "earlier", Properties: "p1", Worker: oldWorker, Image: "registry/worker@sha256:last",
+			Source: Built,
 			Before: Before{Worker: "sha256:older", Image: pipelineImage, TaskDefinition: "td:7"},
 		}
 		if change != nil {
@@ -33,7 +34,8 @@ func TestDecide(t *testing.T) {
 		},
 		"made anew although something is known": {
 			Situation{
-				Request: Request{ID: "now", Create: true}, Worker: oldWorker, Record: record(nil), Running: pipelineImage,
+				Request: Request{ID: "now", Create: true}, Worker: oldWorker, Record: record(nil),
+				Running: pipelineImage,
 			},
 			ownImage, Built, oldWorker,
 		},

@@ -32,7 +32,8 @@ func ECRLogin(client tokenGiver) func(ctx context.Context, repository string) (E
 		// The endpoint to use is the one that comes with the token, whatever the repository's name says.
 		address, err := url.Parse(aws.ToString(granted.ProxyEndpoint))
 		if err != nil || address.Host == "" {
-			return Endpoint{}, fmt.Errorf("log in to ECR: endpoint %q is no address", aws.ToString(granted.ProxyEndpoint))
+			return Endpoint{}, fmt.Errorf("log in to ECR: endpoint %q is no address",
+				aws.ToString(granted.ProxyEndpoint))
 		}
 		pair, err := base64.StdEncoding.DecodeString(aws.ToString(granted.AuthorizationToken))
 		user, password, found := strings.Cut(string(pair), ":")

@@ -79,7 +79,8 @@ func (w *world) DeleteParameter(_ context.Context, in *ssm.DeleteParameterInput,
 func (w *world) DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (
 	*cloudformation.DescribeStacksOutput, error,
 ) {
-	return &cloudformation.DescribeStacksOutput{Stacks: []cfntypes.Stack{{StackStatus: w.status}}}, w.fail["DescribeStacks"]
+	return &cloudformation.DescribeStacksOutput{Stacks: []cfntypes.Stack{{StackStatus: w.status}}},
+		w.fail["DescribeStacks"]
 }
 
 func (w *world) DescribeStackResource(

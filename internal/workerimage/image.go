@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"sync"
 	"time"
 
 	dockername "github.com/google/go-containerregistry/pkg/name"
@@ -38,23 +39,19 @@ func Build(worker []byte, labels map[string]string) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	system, err := systemFiles()
+	system, err := systemLayer()
+	if err != nil {
+		return Image{}, fmt.Errorf("layer of system files: %w", err)
+	}
+	own, err := layerOf([]file{{entryPoint[1:], 0o555, worker}})
+	if err != nil {
+		return Image{}, fmt.Errorf("layer of the worker: %w", err)
+	}
+	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	image, err := mutate.Append(base,
+		addendum(system, "root certificates, time zones, user"), addendum(own, "the worker"))
 	if err != nil {
 		return Image{}, err
-	}
-	// The worker is a layer of its own: the other one is the same in every version, and is sent and stored once.
-	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image := base
-	for _, layer := range []struct {
-		name  string
-		files []file
-	}{
-		{"root certificates, time zones, user", system},
-		{"the worker", []file{{entryPoint[1:], 0o555, worker}}},
-	} {
-		if image, err = add(image, layer.name, layer.files); err != nil {
-			return Image{}, fmt.Errorf("layer %q: %w", layer.name, err)
-		}
 	}
 	image, err = configure(image, arch, fingerprint(worker), labels)
 	if err != nil {
@@ -63,21 +60,30 @@ func Build(worker []byte, labels map[string]string) (Image, error) {
 	return Image{Image: image, SBOM: sbom, Worker: fingerprint(worker)}, nil
 }
 
-func add(image v1.Image, name string, files []file) (v1.Image, error) {
+// systemLayer is the same in every version, so that a registry stores it once, and it is made once.
+var systemLayer = sync.OnceValues(func() (v1.Layer, error) {
+	files, err := systemFiles()
+	if err != nil {
+		return nil, err
+	}
+	return layerOf(files)
+})
+
+func layerOf(files []file) (v1.Layer, error) {
 	archive, err := pack(files)
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(archive)), nil
 	}, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
-	if err != nil {
-		return nil, err
-	}
-	return mutate.Append(image, mutate.Addendum{
+}
+
+func addendum(layer v1.Layer, about string) mutate.Addendum {
+	return mutate.Addendum{
 		Layer: layer, MediaType: types.OCILayer,
-		History: v1.History{Created: v1.Time{Time: epoch}, CreatedBy: "workerimage", Comment: name},
-	})
+		History: v1.History{Created: v1.Time{Time: epoch}, CreatedBy: "workerimage", Comment: about},
+	}
 }
 
 func configure(image v1.Image, arch, worker string, labels map[string]string) (v1.Image, error) {
@@ -103,7 +109,7 @@ func configure(image v1.Image, arch, worker string, labels map[string]string) (v
 		Labels: map[string]string{
 			"org.opencontainers.image.title":       "worker",
 			"org.opencontainers.image.description": "Takes messages of an SQS queue and processes them",
-			// The binary's digest and not the commit: a commit that does not change the worker does not change the image.
+			// The binary's digest and not the commit: what does not change the worker does not change the image.
 			"org.opencontainers.image.version": worker,
 		},
 	}

@@ -27,9 +27,10 @@ var program = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	output := filepath.Join(folder, "worker")
-	err = Compile(context.Background(), Compilation{Dir: ".", Package: "./testdata/program", Arch: "amd64", Output: output})
+	err = Compile(context.Background(), Compilation{Dir: ".", Package: "./testdata/program", Arch: "amd64",
+		Output: output})
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +46,18 @@ func worker(t *testing.T) []byte {
 	return binary
 }
 
+// built is the image of program, made once.
+var built = sync.OnceValues(func() (Image, error) {
+	binary, err := program()
+	if err != nil {
+		return Image{}, err
+	}
+	return Build(binary, nil)
+})
+
 func image(t *testing.T) Image {
 	t.Helper()
-	built, err := Build(worker(t), nil)
+	built, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +168,8 @@ func TestImageHoldsCertificatesZonesAndTheWorker(t *testing.T) {
 	}
 
 	for _, arguments := range [][]string{nil, {"-health"}} {
-		if out, err := exec.Command(filepath.Join(root, "worker"), arguments...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), filepath.Join(root, "worker"),
+			arguments...).CombinedOutput(); err != nil {
 			t.Errorf("worker %v: %v\n%s", arguments, err, out)
 		}
 	}
@@ -207,14 +218,19 @@ func commit(t *testing.T, folder, message string) {
 		{"init", "-q"}, {"add", "."},
 		{"-c", "user.name=n", "-c", "user.email=e@example.com", "commit", "-q", "-m", message},
 	} {
-		if out, err := exec.Command("git", append([]string{"-C", folder}, arguments...)...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", folder},
+			arguments...)...).CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v\n%s", arguments, err, out)
 		}
 	}
 }
 
 func TestBuildIsTheSameEachTime(t *testing.T) {
-	first, second := image(t), image(t)
+	first := image(t)
+	second, err := Build(worker(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if digestOf(t, first) != digestOf(t, second) {
 		t.Error("two builds of one binary have different digests")
 	}

@@ -14,7 +14,8 @@ import (
 type parameterStore interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
-	DeleteParameter(context.Context, *ssm.DeleteParameterInput, ...func(*ssm.Options)) (*ssm.DeleteParameterOutput, error)
+	DeleteParameter(context.Context, *ssm.DeleteParameterInput, ...func(*ssm.Options)) (
+		*ssm.DeleteParameterOutput, error)
 }
 
 // Records keeps the Record of a stack in a parameter of the Parameter Store.
@@ -23,8 +24,7 @@ type Records struct {
 	Name   string // of the parameter
 }
 
-// read returns nil when there is no record. One that cannot be read is like none: it was edited by hand, and the
-// answers without a record are safe.
+// read returns nil when there is no record.
 func (r Records) read(ctx context.Context) (*Record, error) {
 	found, err := r.Client.GetParameter(ctx, &ssm.GetParameterInput{Name: &r.Name})
 	var missing *types.ParameterNotFound
@@ -34,11 +34,19 @@ func (r Records) read(ctx context.Context) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read parameter %s: %w", r.Name, err)
 	}
-	var record Record
-	if found.Parameter == nil || json.Unmarshal([]byte(aws.ToString(found.Parameter.Value)), &record) != nil {
-		return nil, nil
+	return parseRecord(found.Parameter), nil
+}
+
+// parseRecord returns nil for what is no record: it was edited by hand, and the answers without a record are safe.
+func parseRecord(parameter *types.Parameter) *Record {
+	if parameter == nil {
+		return nil
 	}
-	return &record, nil
+	var record Record
+	if json.Unmarshal([]byte(aws.ToString(parameter.Value)), &record) != nil {
+		return nil
+	}
+	return &record
 }
 
 func (r Records) write(ctx context.Context, record Record) error {
@@ -48,7 +56,7 @@ func (r Records) write(ctx context.Context, record Record) error {
 	}
 	_, err = r.Client.PutParameter(ctx, &ssm.PutParameterInput{
 		Name: &r.Name, Value: aws.String(string(document)), Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
-		Description: aws.String("Which image the stack gave to its service last, and why; written by its image function"),
+		Description: aws.String("Which image the stack gave to its service last, and why"),
 	})
 	if err != nil {
 		return fmt.Errorf("write parameter %s: %w", r.Name, err)

@@ -44,7 +44,7 @@ func startRegistry(t *testing.T) *registryServer {
 		}
 		if tag := strings.Contains(r.URL.Path, "/manifests/worker-"); tag && r.Method == http.MethodPut {
 			head := httptest.NewRecorder()
-			handler.ServeHTTP(head, httptest.NewRequest(http.MethodHead, r.URL.Path, nil))
+			handler.ServeHTTP(head, httptest.NewRequestWithContext(r.Context(), http.MethodHead, r.URL.Path, nil))
 			if head.Code == http.StatusOK {
 				http.Error(w, `{"errors":[{"code":"TAG_INVALID","message":"immutable"}]}`, http.StatusBadRequest)
 				return
@@ -155,7 +155,8 @@ func TestInterruptedPushGoesOn(t *testing.T) {
 	for passes := range whole.requests.Load() {
 		server, breaking := startRegistry(t), &cut{}
 		breaking.left.Store(passes)
-		if _, err := (Registry{Transport: breaking}).Push(t.Context(), server.repository, built, "worker-x"); err == nil {
+		if _, err := (Registry{Transport: breaking}).Push(t.Context(), server.repository, built,
+			"worker-x"); err == nil {
 			t.Errorf("a push that was cut after %d requests succeeded", passes)
 		}
 		if _, err := (Registry{}).Push(t.Context(), server.repository, built, "worker-x"); err != nil {
@@ -165,7 +166,10 @@ func TestInterruptedPushGoesOn(t *testing.T) {
 }
 
 func TestPushEndsWithItsContext(t *testing.T) {
-	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		<-r.Context().Done()
+	}))
 	defer hanging.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -222,7 +226,8 @@ func TestECRLogin(t *testing.T) {
 		"bad token":   {endpoint: server.URL, token: "%"},
 		"no password": {endpoint: server.URL, token: base64.StdEncoding.EncodeToString([]byte("AWS"))},
 	} {
-		if _, err := ECRLogin(broken)(t.Context(), repository); err == nil || !strings.HasPrefix(err.Error(), "log in to ECR: ") {
+		if _, err := ECRLogin(broken)(t.Context(), repository); err == nil || !strings.HasPrefix(err.Error(),
+			"log in to ECR: ") {
 			t.Errorf("%s: error is %v, want one that says that the login failed", name, err)
 		}
 	}

@@ -120,7 +120,8 @@ func TestUpdateKeepsThePipelinesImage(t *testing.T) {
 	}
 	b.deploy("td:3", changed)
 
-	if got, source := b.answer(t, b.event(cfn.RequestUpdate, b.properties("1024"), b.properties("2048"))); got != changed ||
+	if got, source := b.answer(t, b.event(cfn.RequestUpdate, b.properties("1024"),
+		b.properties("2048"))); got != changed ||
 		source != Running {
 		t.Errorf("a further update answered %s (%s), want what runs: %s", got, source, changed)
 	}
@@ -174,8 +175,11 @@ func TestRollbackOfTheStackRestoresThePipelinesImage(t *testing.T) {
 
 func TestRestoreLeavesTheServiceAlone(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, b *bench){
-		"no record":           func(*testing.T, *bench) {},
-		"an update succeeded": func(t *testing.T, b *bench) { b.answer(t, b.event(cfn.RequestCreate, nil, b.properties("1"))) },
+		"no record": func(*testing.T, *bench) {},
+		"an update succeeded": func(t *testing.T, b *bench) {
+			b.answer(t, b.event(cfn.RequestCreate, nil,
+				b.properties("1")))
+		},
 		"the image is right": func(t *testing.T, b *bench) {
 			first, _ := b.answer(t, b.event(cfn.RequestCreate, nil, b.properties("1")))
 			b.deploy("td:1", first)
@@ -220,7 +224,8 @@ func TestDeleteEndsWellTwice(t *testing.T) {
 	b := setup(t)
 	b.answer(t, b.event(cfn.RequestCreate, nil, b.properties("512")))
 	for range 2 {
-		if _, _, err := b.resource.Handle(t.Context(), b.event(cfn.RequestDelete, nil, b.properties("512"))); err != nil {
+		if _, _, err := b.resource.Handle(t.Context(), b.event(cfn.RequestDelete, nil,
+			b.properties("512"))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 // cycloneDX is the media type of a bill of materials in CycloneDX JSON.
 const cycloneDX = "application/vnd.cyclonedx+json"
 
-// bill is as much of CycloneDX 1.6 as a Go program needs. It holds no time and no serial number, so that the same worker
-// has the same bill.
+// bill is as much of CycloneDX 1.6 as a Go program needs. It holds no time and no serial number, so that the same
+// worker has the same bill.
 type bill struct {
 	BOMFormat   string       `json:"bomFormat"`
 	SpecVersion string       `json:"specVersion"`

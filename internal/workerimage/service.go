@@ -16,8 +16,9 @@ import (
 type stackReader interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (
 		*cloudformation.DescribeStacksOutput, error)
-	DescribeStackResource(context.Context, *cloudformation.DescribeStackResourceInput, ...func(*cloudformation.Options)) (
-		*cloudformation.DescribeStackResourceOutput, error)
+	DescribeStackResource(
+		context.Context, *cloudformation.DescribeStackResourceInput, ...func(*cloudformation.Options),
+	) (*cloudformation.DescribeStackResourceOutput, error)
 }
 
 type serviceReader interface {
@@ -100,16 +101,15 @@ func (s Stack) describe(ctx context.Context, cluster, service string) (*task, er
 // settled is the task definition that counts as running: that of the primary deployment, unless its rollout failed or
 // is under way beside one that had completed, which then is the last that is known to work.
 func settled(service types.Service) string {
-	primary := aws.ToString(service.TaskDefinition)
+	running := aws.ToString(service.TaskDefinition)
 	for _, deployment := range service.Deployments {
-		if aws.ToString(deployment.Status) == "PRIMARY" && deployment.RolloutState == types.DeploymentRolloutStateCompleted {
-			return primary
+		if deployment.RolloutState != types.DeploymentRolloutStateCompleted {
+			continue
 		}
-	}
-	for _, deployment := range service.Deployments {
-		if aws.ToString(deployment.Status) != "PRIMARY" && deployment.RolloutState == types.DeploymentRolloutStateCompleted {
-			return aws.ToString(deployment.TaskDefinition)
+		if aws.ToString(deployment.Status) == "PRIMARY" {
+			return aws.ToString(service.TaskDefinition)
 		}
+		running = aws.ToString(deployment.TaskDefinition)
 	}
-	return primary
+	return running
 }

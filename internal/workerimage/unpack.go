@@ -44,7 +44,7 @@ func lay(archive io.Reader, folder string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for files := tar.NewReader(archive); ; {
 		header, err := files.Next()
 		if errors.Is(err, io.EOF) {

@@ -26,11 +26,12 @@ func main() {
 	flag.StringVar(&o.output, "output", "", "write the image to this file, a tar archive that docker load reads")
 	flag.StringVar(&o.artifact, "artifact", "", "write the package of the image function to this folder")
 	flag.StringVar(&o.push, "push", "", "push the image to this repository")
-	flag.StringVar(&o.tags, "tags", "", "further tags, separated by commas; each must be new or name this image already")
+	flag.StringVar(&o.tags, "tags", "", "further tags, separated by commas; one that names another image is refused")
 	flag.StringVar(&o.sbom, "sbom", "", "write the bill of materials (CycloneDX JSON) to this file")
-	flag.StringVar(&o.definitions, "definitions", "", "with -push: write the input of the ECS deploy action to this file")
-	flag.StringVar(&o.container, "container", "worker", "with -definitions: name of the container in the task definition")
-	flag.StringVar(&o.verification, "verification", "", "with -push: write the input of the verify machine to this file")
+	flag.StringVar(&o.definitions, "definitions", "", "with -push: write the ECS deploy action's input to this file")
+	flag.StringVar(&o.container, "container", "worker",
+		"with -definitions: the container's name in the task definition")
+	flag.StringVar(&o.verification, "verification", "", "with -push: write the verify machine's input to this file")
 	flag.StringVar(&o.change, "change", "", "with -verification: what is deployed, for people; a commit")
 	flag.Usage = usage
 	flag.Parse()

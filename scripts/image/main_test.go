@@ -51,7 +51,8 @@ func readBuildspec(t *testing.T) buildspec {
 func source(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	list := exec.Command("git", "-C", "../..", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list := exec.CommandContext(t.Context(), "git", "-C", "../..", "ls-files", "-z", "--cached", "--others",
+		"--exclude-standard")
 	names, err := list.Output()
 	if err != nil {
 		t.Skip("this is no checkout: ", err)
@@ -74,12 +75,14 @@ func source(t *testing.T) string {
 
 func startRegistry(t *testing.T) (repository string) {
 	t.Helper()
-	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true),
+		registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://") + "/stack/worker"
 }
 
-// TestBuildspecRuns runs the commands of the pipeline's build for real, and holds what they write against what reads it.
+// TestBuildspecRuns runs the commands of the pipeline's build for real, and holds what they write against what reads
+// it.
 func TestBuildspecRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the worker")
@@ -91,7 +94,8 @@ func TestBuildspecRuns(t *testing.T) {
 	}
 	// Everything would include this test.
 	env = append(env, "TEST_PACKAGES=./internal/stepinput")
-	for _, command := range slices.Concat(spec.Phases.Install.Commands, spec.Phases.PreBuild.Commands, spec.Phases.Build.Commands) {
+	for _, command := range slices.Concat(spec.Phases.Install.Commands, spec.Phases.PreBuild.Commands,
+		spec.Phases.Build.Commands) {
 		cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", command)
 		cmd.Dir, cmd.Env = folder, env
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -110,7 +114,8 @@ func TestBuildspecRuns(t *testing.T) {
 
 	var definitions []definition
 	readJSON(t, filepath.Join(folder, "imagedefinitions.json"), &definitions)
-	if len(definitions) != 1 || definitions[0].Name != "worker" || !strings.HasPrefix(definitions[0].ImageURI, repository+"@sha256:") {
+	if len(definitions) != 1 || definitions[0].Name != "worker" || !strings.HasPrefix(definitions[0].ImageURI,
+		repository+"@sha256:") {
 		t.Fatalf("image definitions are %+v, want the container worker with an image by digest", definitions)
 	}
 	_, digest, _ := strings.Cut(definitions[0].ImageURI, "@")
@@ -168,7 +173,7 @@ func TestMakefileMakesThePackage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer program.Close()
+		defer func() { _ = program.Close() }()
 		if libraries, _ := program.ImportedLibraries(); len(libraries) > 0 {
 			t.Errorf("%s needs %v", name, libraries)
 		}
@@ -210,7 +215,8 @@ func TestOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.options.check(test.arguments)
-			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(),
+				test.want)) {
 				t.Errorf("error is %v, want %q", err, test.want)
 			}
 		})

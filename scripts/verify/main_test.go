@@ -32,7 +32,8 @@ func TestParse(t *testing.T) {
 
 // TestInputIsAccepted: the machine knows every field that the flags set.
 func TestInputIsAccepted(t *testing.T) {
-	o, err := parse(strings.Fields("-report-only -no-canary -soak 15m -rollout 1h -change c -image sha256:" + strings.Repeat("0", 64)))
+	const flags = "-report-only -no-canary -soak 15m -rollout 1h -change c -image sha256:"
+	o, err := parse(strings.Fields(flags + strings.Repeat("0", 64)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,9 @@ func TestTellerSaysWhatIsNew(t *testing.T) {
 		{Name: "Rollout Settled?"}, {Name: "Wait For Rollout"},
 		{Name: "Look At Rollout", Output: json.RawMessage(`{"summary":"1 of 2 tasks run worker:8"}`)},
 		{Name: "Send Canary", Output: json.RawMessage(`"nonsense"`)},
-		{Name: "Check Outcome", Output: json.RawMessage(`{"verdict":"unhealthy","after":{"processed":7},"problems":["it is slow"]}`)},
+		{Name: "Check Outcome", Output: json.RawMessage(
+			`{"verdict":"unhealthy","after":{"processed":7},"problems":["it is slow"]}`,
+		)},
 	} {
 		if line := told.line(step); line != "" {
 			lines = append(lines, line)
@@ -72,8 +75,9 @@ func TestReadReport(t *testing.T) {
 	p95 := 5.0
 	document, err := json.Marshal(verify.Report{
 		OK: true, Summary: "worker:8: verified", Version: verify.Version{TaskDefinition: "worker:8"},
-		Measured: &verify.MeasuredChange{Before: verify.Measured{Processed: 600, P95Duration: &p95}, After: verify.Measured{Processed: 40}},
-		Notes:    []string{"a note"},
+		Measured: &verify.MeasuredChange{Before: verify.Measured{Processed: 600, P95Duration: &p95},
+			After: verify.Measured{Processed: 40}},
+		Notes: []string{"a note"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"sqs-dynamic-target-tracking/internal/verify"
 )
 
-// teller words the steps of an execution, each only when it says something new: a rollout is looked at every 15 seconds.
+// teller words the steps of an execution, each only when it says something new: a rollout is looked at every 15 s.
 type teller struct{ last string }
 
 // line is what the step has to say, or nothing.

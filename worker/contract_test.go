@@ -163,6 +163,7 @@ func text(s string) types.MessageAttributeValue {
 // TestContract checks what docs/worker-contract.md demands of any worker: of ours, of one in Python, and of the one
 // that WORKER_COMMAND starts.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,14 @@ import (
 	"sqs-dynamic-target-tracking/internal/consumer"
 )
 
+// newHandler is what a team replaces, with the rest of this file: it makes the handler (and what that needs: clients,
+// settings of its own), and may set Config.MayLast and Config.OnCanary. A handler that does real work is shown by the
+// example of package internal/consumer.
+func newHandler(c *consumer.Config) (consumer.Handler, error) {
+	c.MayLast = mayLast
+	return consumer.JSON(handle), nil
+}
+
 // A job is the body of a message: sleep for a number of seconds. It stands in for real work.
 type job struct {
 	ID       string  `json:"id"`

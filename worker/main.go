@@ -41,10 +41,11 @@ func run(ctx context.Context, health bool) error {
 	if err != nil {
 		return fmt.Errorf("the environment is not in order:\n%w", err)
 	}
-	sdk, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
+	sdk, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
+	sdk.HTTPClient = awshttp.Over(sdk.HTTPClient)
 	c := env.Config
 	c.Log = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: env.LogLevel}))
 	c.SQS = sqs.NewFromConfig(sdk, func(o *sqs.Options) { o.Retryer = aws.NopRetryer{} }) // the consumer decides
@@ -57,6 +58,9 @@ func run(ctx context.Context, health bool) error {
 	if env.MetadataURI != "" {
 		c.Task = agent
 	}
-	c.MayLast = mayLast
-	return consumer.Run(ctx, c, consumer.JSON(handle))
+	handler, err := newHandler(&c)
+	if err != nil {
+		return fmt.Errorf("prepare the handler: %w", err)
+	}
+	return consumer.Run(ctx, c, handler)
 }

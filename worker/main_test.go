@@ -86,6 +86,7 @@ func TestSIGKILLInTheMiddleOf500(t *testing.T) {
 
 // A server that fails every third call, cuts connections, answers late: nothing is lost, nothing done twice.
 func TestABadServer(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]sqstest.Fault{
 		"fails":     {Error: "InternalError"},
 		"throttles": {Error: "RequestThrottled"},

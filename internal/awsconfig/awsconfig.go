@@ -26,13 +26,14 @@ const RunningFile = ".local/running.env"
 // above.
 func Load(ctx context.Context, local bool) (aws.Config, error) {
 	if !local {
-		loaded, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
+		loaded, err := config.LoadDefaultConfig(ctx)
 		if err != nil {
 			return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
 		}
 		if loaded.Region == "" {
 			return aws.Config{}, errors.New("no AWS region: set AWS_REGION, or -local for the local engine")
 		}
+		loaded.HTTPClient = awshttp.Over(loaded.HTTPClient)
 		return loaded, nil
 	}
 	path, err := findRunning()

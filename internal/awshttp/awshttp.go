@@ -15,23 +15,24 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// Client sends requests for the SDK. The zero value is not usable; see New.
+// Client sends requests for the SDK. The zero value is not usable; see Over.
 type Client struct{ sender }
 
 type sender interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// New returns the SDK's default client without the fault. Options change its transport.
-func New(options ...func(*http.Transport)) *Client {
-	return &Client{awshttp.NewBuildableClient().WithTransportOptions(options...)}
-}
-
-// Over returns a client without the fault that sends through another one, for example an *http.Client.
+// Over returns a client without the fault that sends through another one: the SDK's own, as a loaded configuration has
+// it, or an *http.Client.
 func Over(client interface {
 	Do(*http.Request) (*http.Response, error)
 }) *Client {
 	return &Client{client}
+}
+
+// New is Over the SDK's default client. Options change its transport.
+func New(options ...func(*http.Transport)) *Client {
+	return Over(awshttp.NewBuildableClient().WithTransportOptions(options...))
 }
 
 // Do implements the SDK's HTTPClient.

@@ -53,7 +53,7 @@ var house = []room{
 	{"internal/chart", nil},
 	{"internal/tracking", []string{expr}},
 	{"internal/simulation", []string{
-		module + "internal/tracking", module + "internal/backlog", module + "internal/trace",
+		module + "internal/tracking", module + "internal/backlog", module + "internal/trace", module + "internal/chart",
 	}},
 
 	{"internal/consumer/sqstest", []string{sdk, smithy, cbor}}, // a fake SQS server for tests and benchmarks
@@ -79,7 +79,10 @@ var house = []room{
 	{"internal/stack", []string{sdk, smithy}},
 	{"internal/execution", []string{sdk, smithy}},
 
-	{"internal/localcloud", []string{module + "internal/awshttp", module + "internal/tracking", sdk, smithy, cbor, errgroup, unix}},
+	{"internal/localcloud", []string{
+		module + "internal/awshttp", module + "internal/tracking", module + "internal/workerimage",
+		sdk, smithy, cbor, errgroup, unix,
+	}},
 	{"internal/terminal", []string{terminal}},
 }
 

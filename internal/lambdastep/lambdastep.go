@@ -41,13 +41,13 @@ func (s *Setup) AWS() aws.Config {
 	if s.aws.Region != "" || s.fail != nil {
 		return s.aws
 	}
-	s.aws, s.fail = config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(awshttp.New()),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.AddWithErrorCodes(
-				retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 6 }),
-				"ConcurrentUpdateException", // two writers of one scaling policy
-			)
-		}))
+	s.aws, s.fail = config.LoadDefaultConfig(context.Background(), config.WithRetryer(func() aws.Retryer {
+		return retry.AddWithErrorCodes(
+			retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 6 }),
+			"ConcurrentUpdateException", // two writers of one scaling policy
+		)
+	}))
+	s.aws.HTTPClient = awshttp.Over(s.aws.HTTPClient)
 	return s.aws
 }
 

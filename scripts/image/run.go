@@ -178,6 +178,7 @@ func registryOf(ctx context.Context, repository string) (workerimage.Registry, e
 	if err != nil {
 		return workerimage.Registry{}, err
 	}
+	aws.HTTPClient = awshttp.Over(aws.HTTPClient)
 	return workerimage.Registry{Login: workerimage.ECRLogin(ecr.NewFromConfig(aws))}, nil
 }
 

@@ -174,7 +174,7 @@ func registryOf(ctx context.Context, repository string) (workerimage.Registry, e
 	if !workerimage.IsECR(repository) {
 		return workerimage.Registry{}, nil
 	}
-	aws, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
+	aws, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return workerimage.Registry{}, err
 	}

@@ -9,8 +9,9 @@
 // Each setting has a short ladder of values: utilisation, headroom, minimum and maximum tasks. The ladders of the bounds
 // are made of the least fixed count that would have kept the promise in the window; the maximum is never less than twice
 // that, because the next hours may bring more than the last. There are two starts: the settings in force, and the same
-// with that fixed count as minimum. From the better one first, the search goes one rung up or down in one setting at a
-// time and stays where it is better, until nothing near is better or the replays are used up. Better is: keeps the promise
+// with that fixed count as minimum. From the better one, and then from the other unless it is far behind, the search goes
+// one rung up or down in one setting at a time and stays where it is better, until nothing near is better or the replays
+// are used up. Better is: keeps the promise
 // with the margin, and is cheaper; while none does: keeps more of it.
 //
 // How fast target tracking scales in on AWS is not known, and changes results most. So the winner is replayed at the
@@ -93,8 +94,11 @@ func Choose(ctx context.Context, r Request) (Choice, error) {
 	if first {
 		slices.Reverse(starts)
 	}
-	for _, start := range starts {
-		if err := s.climb(start); err != nil {
+	if err := s.climb(starts[0]); err != nil {
+		return Choice{}, err
+	}
+	if s.promising(starts[1]) {
+		if err := s.climb(starts[1]); err != nil {
 			return Choice{}, err
 		}
 	}
@@ -248,6 +252,20 @@ func (s *search) climb(here point) error {
 		}
 	}
 	return nil
+}
+
+// promising tells whether it is worth climbing from a start that was replayed: it is not far behind the best so far.
+func (s *search) promising(start point) bool {
+	c, best := s.found[s.seen[start]], s.found[0]
+	for _, other := range s.found {
+		if s.better(other, best) {
+			best = other
+		}
+	}
+	if best.Kept < s.request.Keep+s.request.Margin {
+		return true
+	}
+	return c.Kept >= s.request.Keep+s.request.Margin && c.TaskHours < 1.25*best.TaskHours
 }
 
 // reserve is what is kept for the other pace of scale-in.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -35,12 +36,10 @@ func TestClusterCountsTasks(t *testing.T) {
 func TestServiceWaitsForTheNetwork(t *testing.T) {
 	d := committed(t)
 	waits := references(d.resource(t, "Service")["Properties"])
-	for _, id := range []string{"PrivateRoute", "PrivateSubnet1Routes", "PrivateSubnet2Routes", "PrivateSubnet3Routes"} {
-		found := false
-		for _, name := range waits {
-			found = found || name == id
-		}
-		if !found {
+	for _, id := range []string{
+		"PrivateRoute", "PrivateSubnet1Routes", "PrivateSubnet2Routes", "PrivateSubnet3Routes",
+	} {
+		if !slices.Contains(waits, id) {
 			t.Errorf("the service does not wait for %s", id)
 		}
 	}

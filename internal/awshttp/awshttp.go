@@ -22,17 +22,20 @@ type sender interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Over returns a client without the fault that sends through another one: the SDK's own, as a loaded configuration has
-// it, or an *http.Client.
+// Over returns a client without the fault that sends through another one: that of a loaded configuration, or an
+// *http.Client. A loaded configuration often has none, for the SDK then takes its default; so does Over(nil).
 func Over(client interface {
 	Do(*http.Request) (*http.Response, error)
 }) *Client {
+	if client == nil {
+		return New()
+	}
 	return &Client{client}
 }
 
 // New is Over the SDK's default client. Options change its transport.
 func New(options ...func(*http.Transport)) *Client {
-	return Over(awshttp.NewBuildableClient().WithTransportOptions(options...))
+	return &Client{awshttp.NewBuildableClient().WithTransportOptions(options...)}
 }
 
 // Do implements the SDK's HTTPClient.

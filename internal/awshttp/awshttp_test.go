@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,5 +53,24 @@ func TestEndOfAClosedBodyIsNoError(t *testing.T) {
 				t.Errorf("looking for the end of the closed body gives %d bytes and error %v", n, err)
 			}
 		})
+	}
+}
+
+func TestOverNothingIsTheDefault(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer server.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("echo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := Over(aws.Config{}.HTTPClient).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "echo" {
+		t.Errorf("got %q, %v", body, err)
 	}
 }

@@ -197,7 +197,7 @@ func fromZero(c *simulation.Control, cooldown time.Duration) tracking.StepScalin
 	waiting := alarm(c, []tracking.MetricQuery{
 		{ID: "visible", Metric: &visible},
 		{ID: "running", Metric: &running},
-		{ID: "waiting", Expression: "IF(visible > 0 AND FILL(running, 0) < 1, 1, 0)", ReturnData: true},
+		{ID: "waiting", Expression: "IF(visible > 0, IF(FILL(FILL(running, REPEAT), 0) < 1, 1, 0), 0)", ReturnData: true},
 	}, c.Scenario().Assumptions.Period(), 2)
 	zero := 0.0
 	return tracking.StepScaling{

@@ -63,7 +63,8 @@ func (c *Cloud) ClientVariables() []string {
 func (c *Cloud) Environ() []string {
 	var env []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "AWS_") && !strings.HasPrefix(entry, "SAM_CLI_") && !strings.HasPrefix(entry, "PATH=") {
+		name, _, _ := strings.Cut(entry, "=")
+		if name != "PATH" && !strings.HasPrefix(name, "AWS_") && !strings.HasPrefix(name, "SAM_CLI_") {
 			env = append(env, entry)
 		}
 	}

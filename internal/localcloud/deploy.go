@@ -47,7 +47,7 @@ func (c *Cloud) whyFailed(ctx context.Context, stack string) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil // there is no such stack, or no engine any more: SAM's error says so
+			return reason // there is no such stack, or no engine any more: SAM's error says so
 		}
 		for _, event := range page.StackEvents { // newest first
 			status, name := string(event.ResourceStatus), aws.ToString(event.LogicalResourceId)

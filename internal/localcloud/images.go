@@ -40,8 +40,8 @@ func (i *images) Find(ctx context.Context, name string, as aws.Config) (agent.Im
 	}
 	repository, digest, ok := strings.Cut(name, "@sha256:")
 	if !ok {
-		return agent.Image{}, fmt.Errorf("%s is neither %s nor an image by digest (repository@sha256:...), which is all "+
-			"that the local engine runs", name, WorkerImage)
+		return agent.Image{}, fmt.Errorf("%s is neither %s nor an image by digest (repository@sha256:...), which is "+
+			"all that the local engine runs", name, WorkerImage)
 	}
 	return i.findPulled(ctx, repository, "sha256:"+digest, as)
 }

@@ -282,8 +282,9 @@ func (l *life) rollback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.ecs.UpdateService(l.ctx, &ecs.UpdateServiceInput{Cluster: aws.String(l.outputs["ClusterName"]),
-		Service: aws.String(l.outputs["ServiceName"]), TaskDefinition: bad.TaskDefinition.TaskDefinitionArn}); err != nil {
+	if _, err := l.ecs.UpdateService(l.ctx, &ecs.UpdateServiceInput{
+		Cluster: aws.String(l.outputs["ClusterName"]), Service: aws.String(l.outputs["ServiceName"]),
+		TaskDefinition: bad.TaskDefinition.TaskDefinitionArn}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the deployment is rolled back", func() bool {

@@ -57,8 +57,8 @@ func TestLocalPermissions(t *testing.T) {
 	}
 	allow(t, cloud, `{"Effect":"Allow","Action":"cloudwatch:PutMetricData","Resource":"*",`+
 		`"Condition":{"StringEquals":{"cloudwatch:namespace":"mine"}}},`+
-		`{"Effect":"Allow","Action":["application-autoscaling:Describe*","ecr:GetAuthorizationToken","sqs:ListQueues"],`+
-		`"Resource":"*"}`)
+		`{"Effect":"Allow","Resource":"*",`+
+		`"Action":["application-autoscaling:Describe*","ecr:GetAuthorizationToken","sqs:ListQueues"]}`)
 	for name, err := range map[string]error{"metrics": metrics("mine"), "targets": targets(), "token": token(),
 		"queues": queues()} {
 		if err != nil {
@@ -80,8 +80,9 @@ func TestLocalPermissions(t *testing.T) {
 func refused(t *testing.T, err error, action string) {
 	t.Helper()
 	var fault smithy.APIError
+	words := strings.ToLower("not authorized to perform: " + action)
 	if !errors.As(err, &fault) || !strings.HasPrefix(fault.ErrorCode(), "AccessDenied") ||
-		!strings.Contains(strings.ToLower(fault.ErrorMessage()), "not authorized to perform: "+strings.ToLower(action)) {
+		!strings.Contains(strings.ToLower(fault.ErrorMessage()), words) {
 		t.Errorf("%s without permission is answered %v", action, err)
 	}
 }

@@ -1,9 +1,11 @@
 package localcloud
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,7 +35,7 @@ type proxy struct {
 }
 
 func newProxy(emulator *url.URL, log *slog.Logger) *proxy {
-	return &proxy{forward: forwarder(emulator, log), services: map[string]http.Handler{}}
+	return &proxy{forward: wholeRequests(forwarder(emulator, log)), services: map[string]http.Handler{}}
 }
 
 // serve lets a handler of ours answer for a service.
@@ -99,7 +101,27 @@ func (p *proxy) caller(r *http.Request) (iam.Caller, iam.Authorizer) {
 // refuse answers every question with the same error.
 type refuse struct{ err error }
 
+// Authorize implements iam.Authorizer.
 func (r refuse) Authorize(context.Context, iam.Caller, iam.Question) error { return r.err }
+
+// maxWhole is the longest request that is read before it is passed on; longer ones are passed on while they come.
+const maxWhole = 64 << 20
+
+// wholeRequests reads requests before they are passed on. The emulator can answer as soon as it has the last byte; the
+// server then closes the request's body, and a transport that has yet to find its end takes that for a failure and cuts
+// the connection, response included: one call in 50,000.
+func wholeRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > 0 && r.ContentLength <= maxWhole {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return // the client has gone
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // forwarder passes requests on to the emulator.
 func forwarder(emulator *url.URL, log *slog.Logger) *httputil.ReverseProxy {
@@ -129,7 +151,8 @@ func forwarder(emulator *url.URL, log *slog.Logger) *httputil.ReverseProxy {
 
 // listen opens the port of the endpoint on 127.0.0.1; 0 is any free one.
 func listen(port int) (net.Listener, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp",
+		net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("port %d is in use: stop what listens there (`ss -ltnp`), or choose another port", port)
 	}

@@ -39,7 +39,7 @@ func TestServiceOf(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := httptest.NewRequest(http.MethodPost, test.path, nil)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, test.path, nil)
 			r.Header.Set("X-Amz-Target", test.target)
 			r.Header.Set("Authorization", test.authorization)
 			if got := serviceOf(r); got != test.want {
@@ -181,7 +181,8 @@ func TestWatchSQS(t *testing.T) {
 			t.Errorf("%s was answered %q", action, body)
 		}
 	}
-	if len(*seen) != 3 || len(calls) != 2 || calls[0].Action != "ReceiveMessage" || calls[1].Action != "SendMessageBatch" {
+	if len(*seen) != 3 || len(calls) != 2 ||
+		calls[0].Action != "ReceiveMessage" || calls[1].Action != "SendMessageBatch" {
 		t.Fatalf("the emulator saw %d calls, the watcher %v", len(*seen), calls)
 	}
 	if string(calls[0].Request) != `{"QueueUrl":"q"}` || string(calls[0].Response) != answer || calls[0].At.IsZero() {
@@ -244,7 +245,7 @@ func TestDeletedStack(t *testing.T) {
 		{"%zz", formType, ""},
 	}
 	for _, test := range tests {
-		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 		r.Header.Set("Content-Type", test.contentType)
 		if got := deletedStack(r, []byte(test.body)); got != test.want {
 			t.Errorf("%q as %s deletes %q, want %q", test.body, test.contentType, got, test.want)
@@ -266,7 +267,7 @@ func TestRegistryIsCheckedStepByStep(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
-			request := httptest.NewRequest(test.method, test.path, nil)
+			request := httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil)
 			if !isRegistry(request) {
 				t.Error("it is taken for a request to another service")
 			}
@@ -277,7 +278,7 @@ func TestRegistryIsCheckedStepByStep(t *testing.T) {
 		})
 	}
 	for _, path := range []string{"/v2/apis/1", "/v2/email/identities", "/bucket/v2/", "/v2"} {
-		if isRegistry(httptest.NewRequest(http.MethodGet, path, nil)) {
+		if isRegistry(httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)) {
 			t.Errorf("%s is taken for the registry", path)
 		}
 	}

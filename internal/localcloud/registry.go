@@ -71,8 +71,8 @@ func (p *proxy) registry(w http.ResponseWriter, r *http.Request) {
 // isRegistry tells a request to the image registry from those of services whose paths begin alike.
 func isRegistry(r *http.Request) bool {
 	path := r.URL.Path
-	return path == registryPath || strings.HasPrefix(path, registryPath) &&
-		(strings.Contains(path, "/blobs/") || strings.Contains(path, "/manifests/") || strings.HasSuffix(path, "/tags/list"))
+	return path == registryPath || strings.HasPrefix(path, registryPath) && (strings.Contains(path, "/blobs/") ||
+		strings.Contains(path, "/manifests/") || strings.HasSuffix(path, "/tags/list"))
 }
 
 // registryAction is the IAM action that ECR checks for a step of a push or pull, with the repository; "" for none.

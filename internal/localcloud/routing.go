@@ -43,8 +43,8 @@ func serviceOf(r *http.Request) string {
 		}
 	}
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/service/"); ok { // rpc-v2-cbor: /service/<shape>/operation/<name>
-		shape, rest, _ := strings.Cut(rest, "/")
-		if service := shapeServices[shape]; service != "" && strings.HasPrefix(rest, "operation/") {
+		shape, operation, _ := strings.Cut(rest, "/")
+		if service := shapeServices[shape]; service != "" && strings.HasPrefix(operation, "operation/") {
 			return service
 		}
 	}

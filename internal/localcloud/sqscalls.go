@@ -49,13 +49,16 @@ func watchedAction(r *http.Request) string {
 	if !ok {
 		return ""
 	}
-	for _, prefix := range []string{"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "PurgeQueue"} {
+	for _, prefix := range movingActions {
 		if strings.HasPrefix(action, prefix) {
 			return action
 		}
 	}
 	return ""
 }
+
+// movingActions are the beginnings of the actions that move messages; batches have longer names.
+var movingActions = []string{"SendMessage", receive, "DeleteMessage", "ChangeMessageVisibility", "PurgeQueue"}
 
 // forward passes a request on, tells the watchers what came back, and only then answers: what a client does next with a
 // message is seen after how it got the message. A receive whose client has gone meanwhile was not seen by it: what it

@@ -1,8 +1,8 @@
 // Package agent is the ECS agent of the local engine: for each task that the emulator says is to run, it runs one real
 // process.
 //
-// The emulator keeps the records (task definitions, services, desired counts, deployments) and decides which tasks there
-// are; this package carries it out and reports:
+// The emulator keeps the records (task definitions, services, desired counts, deployments) and decides which tasks
+// there are; this package carries it out and reports:
 //
 //	Run   -> PENDING, start-up delay -> process starts -> RUNNING -> process ends -> STOPPED with exit code
 //	Stop  ->                                              SIGTERM, stopTimeout, SIGKILL -> STOPPED
@@ -107,7 +107,7 @@ func New(e emulator, c Config) (*Agent, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of task logs: %w", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for tasks: %w", err)
 	}

@@ -52,8 +52,8 @@ func TestTaskLife(t *testing.T) {
 			want:   ministack.TaskStop{Reason: "ECS was unable to assume the role", Code: "TaskFailedToStart"}},
 		{name: "fails its health check", script: graceful, code: 0,
 			change: func(r *ministack.Task) {
-				r.Definition.Containers[0].HealthCheck = &ministack.HealthCheck{Command: []string{"CMD-SHELL", "exit 1"},
-					Interval: 1, Retries: 2}
+				r.Definition.Containers[0].HealthCheck = &ministack.HealthCheck{
+					Command: []string{"CMD-SHELL", "exit 1"}, Interval: 1, Retries: 2}
 			},
 			want: ministack.TaskStop{Reason: "Task failed container health checks", Code: "ServiceSchedulerInitiated"}},
 	}

@@ -7,10 +7,9 @@ import (
 
 func TestBackoff(t *testing.T) {
 	f := failures{scale: 1}
-	want := []time.Duration{0, 0, 1, 2, 4, 8, 16, 32, 60, 60}
-	for n, seconds := range want {
-		if got := f.delay("s"); got != seconds*time.Second {
-			t.Errorf("after %d failures in a row the next task waits %s, want %d s", n, got, seconds)
+	for n, seconds := range []float64{0, 0, 1, 2, 4, 8, 16, 32, 60, 60} {
+		if got := f.delay("s").Seconds(); got != seconds {
+			t.Errorf("after %d failures in a row the next task waits %g s, want %g", n, got, seconds)
 		}
 		f.ended("s", time.Second)
 	}

@@ -85,15 +85,16 @@ func TestTaskProtection(t *testing.T) {
 		{"set", `{"ProtectionEnabled":true,"ExpiresInMinutes":5}`, 200,
 			`{"protectedTasks":[{"taskArn":"` + arn + `","protectionEnabled":true,"expirationDate":1790000000}]}`,
 			`"expiresInMinutes":5`, 200,
-			`{"protection":{"ProtectionEnabled":true,"ExpirationDate":"2026-09-21T14:13:20Z","TaskArn":"` + arn + `"}}`},
+			`{"protection":{"ProtectionEnabled":true,"ExpirationDate":"2026-09-21T14:13:20Z",` +
+				`"TaskArn":"` + arn + `"}}`},
 		{"blocked", `{"ProtectionEnabled":true}`, 200,
 			`{"failures":[{"arn":"` + arn + `","reason":"DEPLOYMENT_BLOCKED"}]}`, `"protectionEnabled":true`, 200,
 			`{"failure":{"Arn":"` + arn + `","Reason":"DEPLOYMENT_BLOCKED","Detail":null}}`},
 		{"not permitted", `{"ProtectionEnabled":true}`, 400,
 			`{"__type":"AccessDeniedException","message":"no"}`, "", 400,
 			`{"error":{"Arn":"` + arn + `","Code":"AccessDeniedException","Message":"no"}}`},
-		{"without its field", `{}`, 0, ``, "", 400, `{"error":{"Arn":"` + arn +
-			`","Code":"InvalidParameterException","Message":"Invalid request: does not contain 'ProtectionEnabled' field"}}`},
+		{"without its field", `{}`, 0, ``, "", 400, `{"error":{"Arn":"` + arn + `","Code":"InvalidParameterException",` +
+			`"Message":"Invalid request: does not contain 'ProtectionEnabled' field"}}`},
 		{"no JSON", `nonsense`, 0, ``, "", 400, `{"error":{"Arn":"` + arn +
 			`","Code":"InvalidParameterException","Message":"UpdateTaskProtection: failed to decode request"}}`},
 	}

@@ -44,6 +44,7 @@ func (l *twoLogs) Write(p []byte) (int, error) {
 	return l.file.Write(p)
 }
 
+// Close implements io.Closer.
 func (l *twoLogs) Close() error {
 	l.stream.close()
 	return l.file.Close()

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"io"
 	"os/exec"
 	"syscall"
@@ -35,7 +36,7 @@ func startProcess(c command, output io.Writer) (*process, error) {
 }
 
 func (c command) build(output io.Writer) *exec.Cmd {
-	cmd := exec.Command(c.args[0], c.args[1:]...)
+	cmd := exec.CommandContext(context.Background(), c.args[0], c.args[1:]...) // ended by signals, in order
 	cmd.Env, cmd.Dir = c.env, c.dir
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = containerAttributes()

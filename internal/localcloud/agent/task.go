@@ -59,7 +59,9 @@ func newTask(a *Agent, record ministack.Task) *task {
 }
 
 // overridden is a container as RunTask changed it.
-func overridden(c ministack.ContainerDefinition, overrides []ministack.ContainerOverride) ministack.ContainerDefinition {
+func overridden(
+	c ministack.ContainerDefinition, overrides []ministack.ContainerOverride,
+) ministack.ContainerDefinition {
 	for _, o := range overrides {
 		if o.Name != c.Name {
 			continue

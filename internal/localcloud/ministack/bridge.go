@@ -49,7 +49,7 @@ type ResourceResult struct {
 
 // serveHooks listens for the emulator's calls.
 func (p *Process) serveHooks(hooks Hooks) (address string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("listen for the emulator's calls: %w", err)
 	}

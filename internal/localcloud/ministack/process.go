@@ -49,7 +49,7 @@ type Config struct {
 	Python string
 	// Dir gets the launcher, the log and temporary files. It must exist.
 	Dir string
-	// PublicPort is the port of 127.0.0.1 where clients reach the emulator, which is a proxy's: it appears in queue URLs.
+	// PublicPort is the port of 127.0.0.1 where clients reach the emulator, which is a proxy's: queue URLs have it.
 	PublicPort int
 	// Speed is how many times as often rules and schedules with a rate fire; 0 means 1.
 	Speed float64
@@ -158,7 +158,7 @@ func (p *Process) launch(c Config, dir, hooksAddress string) error {
 	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return fmt.Errorf("make the emulator's temporary folder: %w", err)
 	}
-	cmd := exec.Command(c.Python, dir)
+	cmd := exec.CommandContext(context.Background(), c.Python, dir) // ended by Close, in order
 	cmd.Dir = c.Dir
 	cmd.Env = environ(c, temporary)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -259,7 +259,7 @@ func writeLauncher(parent string) (string, error) {
 }
 
 func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}

@@ -62,7 +62,7 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.calls = append(f.calls, action+" "+form.Encode())
 	if f.fail != "" {
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = fmt.Fprintf(w, `<Response><Errors><Error><Code>%s</Code><Message>m</Message></Error></Errors></Response>`, f.fail)
+		_, _ = fmt.Fprintf(w, `<R><Errors><Error><Code>%s</Code><Message>m</Message></Error></Errors></R>`, f.fail)
 		return
 	}
 	_, _ = io.WriteString(w, map[string]string{
@@ -181,9 +181,9 @@ func TestScalingPolicy(t *testing.T) {
 		t.Errorf("configuration %+v", c)
 	}
 	// Another metric as well: AWS allows one policy for a metric, and the old one is deleted last.
-	renamed := with(policy, properties{"PolicyName": "demo-other", "TargetTrackingScalingPolicyConfiguration": properties{
-		"TargetValue": "50", "PredefinedMetricSpecification": properties{
-			"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}}})
+	renamed := with(policy, properties{"PolicyName": "demo-other",
+		"TargetTrackingScalingPolicyConfiguration": properties{"TargetValue": "50",
+			"PredefinedMetricSpecification": properties{"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}}})
 	other := step(t, m, ministack.ResourceRequest{Step: "update", Type: kind, PhysicalID: made.PhysicalID,
 		Properties: renamed, OldProperties: policy})
 	step(t, m, ministack.ResourceRequest{Step: "delete", Type: kind, PhysicalID: made.PhysicalID, Properties: policy})
@@ -238,7 +238,8 @@ func TestAlarm(t *testing.T) {
 	for range 2 {
 		step(t, m, ministack.ResourceRequest{Step: "delete", Type: kind, PhysicalID: made.PhysicalID})
 	}
-	if out, err = api.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{}); err != nil || len(out.MetricAlarms) != 0 {
+	out, err = api.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{})
+	if err != nil || len(out.MetricAlarms) != 0 {
 		t.Errorf("after the delete: %+v, %v", out.MetricAlarms, err)
 	}
 }
@@ -284,8 +285,8 @@ func TestNetwork(t *testing.T) {
 				"DeleteFlowLogs FlowLogId.1=fl-1"}},
 		{"AWS::EC2::SecurityGroupIngress", properties{"GroupId": "sg", "IpProtocol": "tcp", "FromPort": float64(443),
 			"ToPort": "443", "CidrIp": "10.0.0.0/16"}, "sgr-1", properties{"Id": "sgr-1"},
-			[]string{"AuthorizeSecurityGroupIngress GroupId=sg&IpPermissions.1.FromPort=443&IpPermissions.1.IpProtocol=tcp" +
-				"&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0%2F16&IpPermissions.1.ToPort=443",
+			[]string{"AuthorizeSecurityGroupIngress GroupId=sg&IpPermissions.1.FromPort=443&" +
+				"IpPermissions.1.IpProtocol=tcp&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0%2F16&IpPermissions.1.ToPort=443",
 				"RevokeSecurityGroupIngress GroupId=sg&SecurityGroupRuleId.1=sgr-1"}},
 	}
 	for _, test := range tests {

@@ -18,7 +18,8 @@ const (
 // pythonNames are tried in this order: the one people have chosen first, then newer before older.
 var pythonNames = []string{"python3", "python3.13", "python3.12", "python3.11", "python3.10"}
 
-const pythonAdvice = "install Python 3.10 to 3.13 with its venv module (Debian, Ubuntu: apt install python3 python3-venv)"
+const pythonAdvice = "install Python 3.10 to 3.13 with its venv module " +
+	"(Debian, Ubuntu: apt install python3 python3-venv)"
 
 // findPython answers the path of a usable interpreter.
 func findPython(ctx context.Context) (string, error) {

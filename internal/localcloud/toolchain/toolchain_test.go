@@ -87,9 +87,10 @@ func TestInstallErrors(t *testing.T) {
 	tests := []struct{ name, output, want string }{
 		{"no network", "error: Failed to fetch: `https://index/simple/ministack/`\n  caused by: dns error\n",
 			"the Python package index cannot be reached (error: Failed to fetch"},
-		{"pip without network", "WARNING: Retrying\nERROR: Could not find a version that satisfies the requirement uv\n",
+		{"pip without network", "WARNING: Retrying\nERROR: Could not find a version that satisfies the requirement\n",
 			"the Python package index cannot be reached"},
-		{"another file", "error: Failed to read\n  cause: Hash mismatch for `cbor2`\n", "does not have the hash of the lock file"},
+		{"another file", "error: Failed to read\n  cause: Hash mismatch for `cbor2`\n",
+			"does not have the hash of the lock file"},
 		{"something else", "trace\nerror: disk full\n", "error: disk full"},
 	}
 	for _, test := range tests {

@@ -16,7 +16,7 @@ import (
 func buildWorker(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "worker")
-	build := exec.Command("go", "build", "-trimpath", "-o", path, ".")
+	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
@@ -29,7 +29,7 @@ func benchStage(b *testing.B, path string) (*sqstest.Server, *exec.Cmd) {
 	b.Helper()
 	server := sqstest.Serve("jobs", "jobs-dead")
 	b.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	c := exec.Command(path)
+	c := exec.CommandContext(b.Context(), path)
 	c.Env = []string{
 		"QUEUE_URL=" + server.Queue("jobs"), "WORKER_CONCURRENCY=32", "METRIC_PERIOD_SECONDS=1", "LOG_LEVEL=ERROR",
 		"AWS_ENDPOINT_URL=" + server.URL, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",

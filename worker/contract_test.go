@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -69,7 +70,8 @@ func newStage(t *testing.T, command []string) *stage {
 }
 
 func (s *stage) cmd(arguments ...string) *exec.Cmd {
-	c := exec.Command(s.command[0], append(s.command[1:len(s.command):len(s.command)], arguments...)...)
+	arguments = append(s.command[1:len(s.command):len(s.command)], arguments...)
+	c := exec.CommandContext(context.Background(), s.command[0], arguments...) // the cleanup of start kills it
 	for name, value := range s.env {
 		c.Env = append(c.Env, name+"="+value)
 	}
@@ -101,11 +103,19 @@ func (s *stage) terminate(within time.Duration) time.Duration {
 			s.Errorf("the worker ended with %v:\n%s", err, s.output)
 		}
 	case <-time.After(within):
-		_ = s.process.Process.Kill()
-		<-s.ended
+		s.kill()
 		s.Errorf("the worker still runs %v after SIGTERM:\n%s", within, s.output)
 	}
 	return time.Since(begin)
+}
+
+// kill sends SIGKILL and waits for the end.
+func (s *stage) kill() {
+	s.Helper()
+	_ = s.process.Process.Kill()
+	if err := <-s.ended; err == nil {
+		s.Error("the worker ended with status 0 although it was killed")
+	}
 }
 
 func (s *stage) send(n int, seconds float64) {
@@ -119,8 +129,7 @@ func (s *stage) until(what string, is func() bool) {
 	s.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			_ = s.process.Process.Kill()
-			<-s.ended
+			s.kill()
 			s.Fatalf("it never came to this: %s; the worker says:\n%s", what, s.output)
 		}
 	}
@@ -301,8 +310,7 @@ func sigkillLosesNothing(s *stage) {
 	s.send(20, 0.3)
 	s.start()
 	s.untilDeleted(5)
-	_ = s.process.Process.Kill()
-	<-s.ended
+	s.kill()
 	s.env["HEALTH_SOCKET"] += "-second"
 	s.start()
 	s.untilDeleted(20)
@@ -318,8 +326,7 @@ func healthIsTold(s *stage) {
 	}
 	s.start()
 	s.until("healthy", func() bool { return s.cmd("-health").Run() == nil })
-	_ = s.process.Process.Kill()
-	<-s.ended
+	s.kill()
 	if err := s.cmd("-health").Run(); err == nil {
 		s.Error("healthy although the worker was killed")
 	}

@@ -11,7 +11,7 @@ import (
 // newHandler is what a team replaces, with the rest of this file: it makes the handler (and what that needs: clients,
 // settings of its own), and may set Config.MayLast and Config.OnCanary. A handler that does real work is shown by the
 // example of package internal/consumer.
-func newHandler(c *consumer.Config) (consumer.Handler, error) {
+func newHandler(c *consumer.Config) (consumer.Handler, error) { //nolint:unparam // others can fail
 	c.MayLast = mayLast
 	return consumer.JSON(handle), nil
 }

@@ -25,9 +25,10 @@ func main() {
 	health := flag.Bool("health", false, "ask the worker that runs in this container whether its loop is alive")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
 	context.AfterFunc(ctx, func() { signal.Reset(syscall.SIGINT) }) // a second Ctrl-C does not wait for the drain
-	if err := run(ctx, *health); err != nil {
+	err := run(ctx, *health)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}

@@ -68,8 +68,7 @@ func TestSIGKILLInTheMiddleOf500(t *testing.T) {
 	s.send(500, 0.1)
 	s.start()
 	s.untilDeleted(250)
-	_ = s.process.Process.Kill()
-	<-s.ended
+	s.kill()
 	received := s.received()
 	_, _, deleted := s.count("jobs")
 	if open := received - deleted; open > 10+250*2/100 {
@@ -123,7 +122,8 @@ func TestAFIFOQueueIsWorkedOnInOrder(t *testing.T) {
 	for i := range 60 {
 		group := fmt.Sprintf("g%d", i%6)
 		s.aws.SQS.Send(s.env["QUEUE_URL"], sqstest.Message{
-			ID: fmt.Sprintf("%s-%02d", group, i), Group: group, Dedup: fmt.Sprint(i), Body: `{"id":"x","duration":0.02}`,
+			ID: fmt.Sprintf("%s-%02d", group, i), Group: group, Dedup: fmt.Sprint(i),
+			Body: `{"id":"x","duration":0.02}`,
 		})
 	}
 	s.start()
@@ -164,7 +164,8 @@ func TestLongJobsAreProtectedAndShortOnesAreNot(t *testing.T) {
 func TestTheFirstReceiveWaitsForNothing(t *testing.T) {
 	s := ours(t)
 	// An ECS agent and a metadata endpoint that never answer.
-	s.env["ECS_AGENT_URI"], s.env["ECS_CONTAINER_METADATA_URI_V4"] = "http://192.0.2.1/agent", "http://192.0.2.1/metadata"
+	s.env["ECS_AGENT_URI"] = "http://192.0.2.1/agent"
+	s.env["ECS_CONTAINER_METADATA_URI_V4"] = "http://192.0.2.1/metadata"
 	s.send(1, 0)
 	s.start()
 	s.untilDeleted(1)
@@ -172,7 +173,9 @@ func TestTheFirstReceiveWaitsForNothing(t *testing.T) {
 }
 
 func TestJobsThatCannotBeDoneAreInvalid(t *testing.T) {
-	for duration, good := range map[float64]bool{0: true, 0.001: true, 43200: true, -1: false, 43201: false, math.MaxFloat64: false} {
+	for duration, good := range map[float64]bool{
+		0: true, 0.001: true, 43200: true, -1: false, 43201: false, math.MaxFloat64: false,
+	} {
 		if err := (job{Duration: duration}).Validate(); (err == nil) != good {
 			t.Errorf("duration %v: %v, want good %v", duration, err, good)
 		}

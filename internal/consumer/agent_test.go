@@ -22,7 +22,7 @@ func TestAgentSpeaksToECS(t *testing.T) {
 		"done":    {200, `{"protection":{"ProtectionEnabled":true,"ExpirationDate":"2026-01-01T00:00:00Z"}}`, "", nil},
 		"blocked": {200, `{"failure":{"Arn":"a","Reason":"DEPLOYMENT_BLOCKED"}}`, "DEPLOYMENT_BLOCKED", ErrBlocked},
 		"refused": {200, `{"failure":{"Reason":"TASK_NOT_VALID","Detail":"gone"}}`, "TASK_NOT_VALID gone", nil},
-		"error":   {400, `{"requestID":"1","error":{"Code":"AccessDeniedException","Message":"no"}}`, "AccessDeniedException: no", nil},
+		"error":   {400, `{"error":{"Code":"AccessDeniedException","Message":"no"}}`, "AccessDeniedException: no", nil},
 		"garbage": {502, `<html>`, "502", nil},
 		"lie":     {200, `<html>`, "instead of JSON", nil},
 	} {
@@ -37,7 +37,8 @@ func TestAgentSpeaksToECS(t *testing.T) {
 			defer server.Close()
 			a := NewAgent(server.URL+"/api/123/", "")
 			err := a.Protect(context.Background(), true, 13*time.Minute+time.Second)
-			if want := `PUT /api/123/task-protection/v1/state {"ExpiresInMinutes":14,"ProtectionEnabled":true}`; got != want {
+			want := `PUT /api/123/task-protection/v1/state {"ExpiresInMinutes":14,"ProtectionEnabled":true}`
+			if got != want {
 				t.Errorf("request %s, want %s", got, want)
 			}
 			if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
@@ -58,7 +59,8 @@ func TestAgentSpeaksToECS(t *testing.T) {
 }
 
 func TestAgentTellsWhichTaskThisIs(t *testing.T) {
-	answer := `{"Image":"repo/worker:1","ImageID":"sha256:id","Labels":{"com.amazonaws.ecs.task-arn":"arn:aws:ecs:r:1:task/c/0123",` +
+	answer := `{"Image":"repo/worker:1","ImageID":"sha256:id","Labels":{` +
+		`"com.amazonaws.ecs.task-arn":"arn:aws:ecs:r:1:task/c/0123",` +
 		`"com.amazonaws.ecs.task-definition-family":"jobs","com.amazonaws.ecs.task-definition-version":"7"}}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, answer)

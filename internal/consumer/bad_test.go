@@ -158,7 +158,7 @@ func TestAHandlerCanHarmOnlyItsOwnMessage(t *testing.T) {
 				case "3":
 					panic("three")
 				case "4":
-					panic(nil) //nolint:govet // the worst that can be thrown
+					panic(nil)
 				case "5":
 					runtime.Goexit()
 				case "6":
@@ -183,11 +183,13 @@ func TestAHandlerCanHarmOnlyItsOwnMessage(t *testing.T) {
 
 func TestAsideInputKeepsEverythingWithinTheLimits(t *testing.T) {
 	raw := types.Message{
-		MessageId: aws.String("m"), Body: aws.String("body"), MessageAttributes: map[string]types.MessageAttributeValue{},
-		Attributes: map[string]string{"MessageGroupId": "g", "SequenceNumber": "7", "AWSTraceHeader": "Root=1"},
+		MessageId: aws.String("m"), Body: aws.String("body"),
+		MessageAttributes: map[string]types.MessageAttributeValue{},
+		Attributes:        map[string]string{"MessageGroupId": "g", "SequenceNumber": "7", "AWSTraceHeader": "Root=1"},
 	}
 	for i := range maxAttributes {
-		raw.MessageAttributes[fmt.Sprintf("A%d", i)] = types.MessageAttributeValue{StringValue: aws.String(fmt.Sprint(i))}
+		value := types.MessageAttributeValue{StringValue: aws.String(fmt.Sprint(i))}
+		raw.MessageAttributes[fmt.Sprintf("A%d", i)] = value
 	}
 	d := &delivery{Message: newMessage(raw, time.Now()), raw: raw}
 	in := asideInput(d, "bad\x00byte\xff"+strings.Repeat("x", 2*maxReason), fifoURL, "v", time.Now())

@@ -66,8 +66,8 @@ func (c *counted) DeleteMessageBatch(
 	return c.Client.DeleteMessageBatch(ctx, in, o...)
 }
 
-// benchQueue returns a client and a queue: those that BENCH_QUEUE_URL and the AWS variables name, or a server of our own
-// in another process.
+// benchQueue returns the configuration of a client and a queue: those that BENCH_QUEUE_URL and the AWS variables name,
+// or a server of our own in another process.
 func benchQueue(b *testing.B) (aws.Config, string) {
 	if url := os.Getenv("BENCH_QUEUE_URL"); url != "" {
 		c, err := config.LoadDefaultConfig(b.Context())
@@ -76,7 +76,7 @@ func benchQueue(b *testing.B) (aws.Config, string) {
 		}
 		return c, url
 	}
-	server := exec.Command(os.Args[0])
+	server := exec.CommandContext(context.Background(), os.Args[0]) // ends by itself, see TestMain
 	server.Env = append(os.Environ(), "BE_THE_SERVER=1")
 	in, err := server.StdinPipe()
 	if err != nil {
@@ -96,7 +96,8 @@ func benchQueue(b *testing.B) (aws.Config, string) {
 	}
 	url = strings.TrimSpace(url)
 	return aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		Region: "eu-west-1", BaseEndpoint: &url,
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}, url + "/000000000000/bench"
 }
 
@@ -108,7 +109,7 @@ func newClient(c aws.Config) *sqs.Client {
 
 // fill puts n messages in the queue.
 func fill(b *testing.B, client *sqs.Client, url string, n int) {
-	time.Sleep(100 * time.Millisecond) // for long polls to end that the run before left behind: they would take messages
+	time.Sleep(100 * time.Millisecond) // long polls that the run before left behind would take messages
 	var wait sync.WaitGroup
 	var next atomic.Int64
 	for range 4 {
@@ -233,7 +234,8 @@ func BenchmarkConsumer(b *testing.B) {
 			sdk, url := benchQueue(b)
 			filler := newClient(sdk)
 			c := Config{
-				QueueURL: url, Concurrency: kind.concurrency, CloudWatch: cloudwatch.NewFromConfig(sdk), MetricPeriod: time.Second,
+				QueueURL: url, Concurrency: kind.concurrency,
+				CloudWatch: cloudwatch.NewFromConfig(sdk), MetricPeriod: time.Second,
 			}
 			var ours, theirs effort
 			var calls, connections float64

@@ -21,7 +21,9 @@ func (b *bench) sendCanary(token, version, digest string) {
 		AttributeCanaryToken: token, AttributeCanaryVersion: version, AttributeCanaryDigest: digest,
 	} {
 		if value != "" {
-			attributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+			attributes[name] = sqstypes.MessageAttributeValue{
+				DataType: aws.String("String"), StringValue: aws.String(value),
+			}
 		}
 	}
 	b.sqs.Send(b.QueueURL, sqstest.Message{Body: "canary", Attributes: attributes})

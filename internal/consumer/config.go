@@ -72,17 +72,31 @@ type Config struct {
 // What the consumer asks of AWS, and nothing else.
 type (
 	queueAPI interface {
-		ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-		DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
-		ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
-		SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+		ReceiveMessage(
+			context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options),
+		) (*sqs.ReceiveMessageOutput, error)
+		DeleteMessageBatch(
+			context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options),
+		) (*sqs.DeleteMessageBatchOutput, error)
+		ChangeMessageVisibilityBatch(
+			context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options),
+		) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+		SendMessage(
+			context.Context, *sqs.SendMessageInput, ...func(*sqs.Options),
+		) (*sqs.SendMessageOutput, error)
 	}
 	metricsAPI interface {
-		PutMetricData(context.Context, *cloudwatch.PutMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.PutMetricDataOutput, error)
+		PutMetricData(
+			context.Context, *cloudwatch.PutMetricDataInput, ...func(*cloudwatch.Options),
+		) (*cloudwatch.PutMetricDataOutput, error)
 	}
 	callbackAPI interface {
-		SendTaskSuccess(context.Context, *sfn.SendTaskSuccessInput, ...func(*sfn.Options)) (*sfn.SendTaskSuccessOutput, error)
-		SendTaskFailure(context.Context, *sfn.SendTaskFailureInput, ...func(*sfn.Options)) (*sfn.SendTaskFailureOutput, error)
+		SendTaskSuccess(
+			context.Context, *sfn.SendTaskSuccessInput, ...func(*sfn.Options),
+		) (*sfn.SendTaskSuccessOutput, error)
+		SendTaskFailure(
+			context.Context, *sfn.SendTaskFailureInput, ...func(*sfn.Options),
+		) (*sfn.SendTaskFailureOutput, error)
 	}
 	protectionAPI interface {
 		// Protect switches protection on, for at least that long, or off. A refusal may wrap ErrBlocked.

@@ -238,7 +238,7 @@ func (r *runner) delete(d *delivery) <-chan error {
 	r.deletes.add(&entry{delivery: d, done: func(err error) {
 		r.leases.forget(d)
 		if err != nil {
-			r.Log.Error("the finished message could not be deleted; it may be worked on again", "message", d.ID, "error", err)
+			r.Log.Error("a finished message could not be deleted; it may be done again", "message", d.ID, "error", err)
 		}
 		outcome <- err
 		r.inHand.Done()

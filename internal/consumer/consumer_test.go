@@ -90,7 +90,8 @@ func (b *bench) expect(url string, visible, inFlight, deleted int) {
 	b.t.Helper()
 	v, f, d := b.sqs.Count(url)
 	if v != visible || f != inFlight || d != deleted {
-		b.t.Errorf("%s: visible %d, in flight %d, deleted %d; want %d, %d, %d", url, v, f, d, visible, inFlight, deleted)
+		b.t.Errorf("%s: %d visible, %d in flight, %d deleted; want %d, %d, %d",
+			url, v, f, d, visible, inFlight, deleted)
 	}
 }
 

@@ -42,8 +42,8 @@
 //
 // # Files
 //
-// consumer.go starts and drains; receive.go and slots.go bring messages, work.go and order.go see them through, lease.go
-// keeps them, batcher.go and calls.go tell SQS, setaside.go the dead-letter queue; guard.go and agent.go deal with
-// protection, canary.go with canaries, metrics.go, histogram.go and health.go with what others want to know.
+// consumer.go starts and drains; receive.go and slots.go bring messages, work.go and order.go see them through,
+// lease.go keeps them, batcher.go and calls.go tell SQS, setaside.go the dead-letter queue; guard.go and agent.go deal
+// with protection, canary.go with canaries, metrics.go, histogram.go and health.go with what others want to know.
 // docs/worker-contract.md says the same for workers in any language.
 package consumer

@@ -28,8 +28,9 @@ func TestFromEnvironment(t *testing.T) {
 	}
 	c := e.Config
 	if c.Concurrency != 7 || c.VisibilityTimeout != 45*time.Second || c.StopTimeout != 1500*time.Millisecond ||
-		c.ProtectionSpell != time.Minute || c.AcceptableDelay != 250*time.Millisecond || c.MetricPeriod != 2*time.Second ||
-		c.MetricNamespace != "N" || c.MetricType != "T" || c.Version != "v" || c.QueueName != "j" ||
+		c.ProtectionSpell != time.Minute || c.AcceptableDelay != 250*time.Millisecond ||
+		c.MetricPeriod != 2*time.Second || c.MetricNamespace != "N" || c.MetricType != "T" ||
+		c.Version != "v" || c.QueueName != "j" ||
 		c.DeadLetterQueueURL != "" || e.LogLevel.String() != "DEBUG" || e.AgentURI == "" || e.MetadataURI == "" {
 		t.Errorf("%+v", e)
 	}

@@ -190,51 +190,60 @@ const (
 	stepResume       // nothing is in hand any more: switch it off, leave a gap, go on
 )
 
-// decide returns what to do now, and when to decide again at the latest. The caller holds mu.
-func (g *guard) decide(now time.Time) (step, time.Time) {
+// decide returns what to do now. The caller holds mu.
+func (g *guard) decide(now time.Time) step {
 	long := g.longWork(now)
 	if long {
 		g.needed = now
 	}
-	later := now.Add(time.Hour)
-	soonest := func(t time.Time) {
-		if t.After(now) && t.Before(later) {
-			later = t
+	switch {
+	case g.ending && len(g.inHand) == 0:
+		return stepResume
+	case g.asks(now, long):
+		return stepProtect
+	case g.ending:
+		return stepNothing
+	case g.began.IsZero():
+		if g.doubt && !g.dropped && !long {
+			return stepDrop
+		}
+		return stepNothing
+	case !now.Before(g.spellEnd()):
+		return stepEnd
+	case !long && !now.Before(g.idleEnd()):
+		return stepDrop
+	}
+	return stepNothing
+}
+
+// asks tells whether protection is to be asked for now, anew or again.
+func (g *guard) asks(now time.Time, long bool) bool {
+	if g.on {
+		return !now.Before(g.renewAt)
+	}
+	return long && !now.Before(g.retryAt)
+}
+
+// spellEnd is when the gate closes: a long poll that is under way then may still deliver.
+func (g *guard) spellEnd() time.Time { return g.began.Add(g.spell - grace) }
+
+// idleEnd is when protection ends for want of long work.
+func (g *guard) idleEnd() time.Time { return g.needed.Add(g.idleTime()) }
+
+// next is when to decide again at the latest. The caller holds mu.
+func (g *guard) next(now time.Time) time.Time {
+	next := now.Add(time.Hour)
+	for _, t := range []time.Time{g.retryAt, g.renewAt, g.spellEnd(), g.idleEnd()} {
+		if t.After(now) && t.Before(next) {
+			next = t
 		}
 	}
 	for _, w := range g.inHand {
-		soonest(w.since.Add(g.drainTime))
+		if t := w.since.Add(g.drainTime); t.After(now) && t.Before(next) {
+			next = t
+		}
 	}
-	soonest(g.retryAt)
-	switch {
-	case g.ending && len(g.inHand) == 0:
-		return stepResume, later
-	case g.on && !now.Before(g.renewAt), long && !g.on && !now.Before(g.retryAt):
-		return stepProtect, later
-	}
-	if g.on {
-		soonest(g.renewAt)
-	}
-	if g.ending {
-		return stepNothing, later
-	}
-	used, idle := g.began.Add(g.spell-grace), g.needed.Add(g.idleTime())
-	switch {
-	case g.began.IsZero() && g.doubt && !g.dropped && !long:
-		return stepDrop, later
-	case g.began.IsZero():
-		return stepNothing, later
-	case !now.Before(used):
-		return stepEnd, later
-	case long:
-		soonest(used)
-	case !now.Before(idle):
-		return stepDrop, later
-	default:
-		soonest(used)
-		soonest(idle)
-	}
-	return stepNothing, later
+	return next
 }
 
 // run does what is decided until ctx ends.
@@ -244,11 +253,12 @@ func (g *guard) run(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		g.mu.Lock()
-		next, later := g.decide(time.Now())
-		switch next {
-		case stepEnd:
+		now := time.Now()
+		next, later := g.decide(now), g.next(now)
+		if next == stepEnd {
 			g.ending = true
-		case stepDrop, stepResume:
+		}
+		if next == stepDrop || next == stepResume {
 			g.on, g.began = false, time.Time{} // from now on whoever needs it waits for it
 			g.patience = time.Time{}
 		}

@@ -78,7 +78,7 @@ func (r *runner) serveHealth() {
 	if r.HealthSocket == "" {
 		return
 	}
-	listener, err := net.Listen("unix", r.HealthSocket)
+	listener, err := new(net.ListenConfig).Listen(r.base, "unix", r.HealthSocket)
 	if err != nil {
 		r.Log.Warn("health is not told", "socket", r.HealthSocket, "error", err)
 		return

@@ -117,7 +117,9 @@ func TestPauseAfter(t *testing.T) {
 	if got := pauseAfter(Retry(100*time.Hour, nil), 1); got != maxVisibility {
 		t.Errorf("asked for more than SQS can, got %v", got)
 	}
-	for count, most := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 1000: longestPause} {
+	for count, most := range map[int]time.Duration{
+		1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 1000: longestPause,
+	} {
 		if got := pauseAfter(errJob, count); got < most/2 || got > most {
 			t.Errorf("delivery %d: %v, want between %v and %v", count, got, most/2, most)
 		}

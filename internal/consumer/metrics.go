@@ -190,8 +190,9 @@ func newPublisher(c Config, m *meter) *publisher {
 	}
 }
 
-// run publishes each period soon after its end, until ctx ends; then what there is of the last. The pause before a
-// call is random, so that the tasks of a service do not all call in the same moment.
+// run publishes each period soon after its end, until ctx ends; then what there is of the last. Calls may go on until
+// last ends: one that were broken off might have had its effect, and count twice when it is repeated. The pause before
+// a call is random, so that the tasks of a service do not all call in the same moment.
 func (p *publisher) run(ctx context.Context, last context.Context) {
 	for {
 		start := time.Now().Truncate(p.period)
@@ -202,7 +203,7 @@ func (p *publisher) run(ctx context.Context, last context.Context) {
 		}
 		p.close(start)
 		if sleep(ctx, p.period/10-jitter(p.period/10, 1)) == nil {
-			p.send(ctx)
+			p.send(last)
 		}
 	}
 }

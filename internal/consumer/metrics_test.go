@@ -155,6 +155,36 @@ func TestAMetricsClientThatPanicsHarmsNothing(t *testing.T) {
 	})
 }
 
+// slowCloudWatch answers late.
+type slowCloudWatch struct{ *fakeCloudWatch }
+
+func (s slowCloudWatch) PutMetricData(
+	ctx context.Context, in *cloudwatch.PutMetricDataInput, o ...func(*cloudwatch.Options),
+) (*cloudwatch.PutMetricDataOutput, error) {
+	out, err := s.fakeCloudWatch.PutMetricData(ctx, in, o...)
+	if ended := sleep(ctx, time.Second); ended != nil {
+		return nil, ended
+	}
+	return out, err
+}
+
+func TestACallUnderWayAtTheEndIsNotRepeated(t *testing.T) {
+	for after := 58 * time.Second; after < 70*time.Second; after += 500 * time.Millisecond {
+		bubble(t, func(t *testing.T) {
+			b := setup(t)
+			b.CloudWatch = slowCloudWatch{b.cloud}
+			time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+			b.start((&record{}).sleeper(0))
+			b.send(3)
+			time.Sleep(after)
+			b.finish()
+			if n, _ := b.cloud.samples(MetricDuration); n != 3 {
+				t.Errorf("stopped after %v: %v samples, want 3", after, n)
+			}
+		})
+	}
+}
+
 func TestWaitAndPromiseCountFirstDeliveriesOnly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := setup(t)

@@ -107,13 +107,11 @@ func TestOrderHoldsWithFailuresFaultsAndDrains(t *testing.T) {
 				b.VisibilityTimeout = 10 * time.Second
 				b.sendGroups(5, 12)
 				b.sqs.Fault = func(sqstest.Call) sqstest.Fault {
-					switch {
-					case chance(0.05):
-						return sqstest.Fault{Error: "InternalError"}
-					case chance(0.05):
-						return sqstest.Fault{Late: time.Second}
-					case chance(0.1):
-						return sqstest.Fault{Entries: []int{0}}
+					faults := []sqstest.Fault{
+						{Error: "InternalError"}, {Late: time.Second}, {Entries: []int{0}}, {Cut: true},
+					}
+					if chance(0.2) {
+						return faults[int(time.Now().UnixNano()/1000)%len(faults)]
 					}
 					return sqstest.Fault{}
 				}

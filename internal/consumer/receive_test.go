@@ -173,7 +173,7 @@ func TestARepeatedReceiveOfAFIFOQueueIsMarkedAsSuch(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		b.finish()
 		if a.ids[0] == "" || a.ids[0] != a.ids[1] || a.ids[1] != a.ids[2] || a.ids[2] == a.ids[3] {
-			t.Errorf("attempt ids %v, want one for the failures and what follows them, then another", slices.Compact(a.ids))
+			t.Errorf("attempt ids %v, want one until there is an answer, then another", slices.Compact(a.ids))
 		}
 	})
 }

@@ -66,7 +66,8 @@ func (r *runner) setAside(d *delivery, reason string) bool {
 // asideInput is the message that goes to the dead-letter queue, without the queue's URL.
 func asideInput(d *delivery, reason, queue, version string, now time.Time) *sqs.SendMessageInput {
 	record := SetAside{
-		Reason: printable(reason), At: now.UTC(), Queue: queue, Message: d.ID, Version: version, System: d.raw.Attributes,
+		Reason: printable(reason), At: now.UTC(), Queue: queue, Message: d.ID, Version: version,
+		System: d.raw.Attributes,
 	}
 	attributes := maps.Clone(d.Attributes)
 	if attributes == nil {

@@ -113,6 +113,7 @@ func (r *runner) conclude(d *delivery, err error) outcome {
 		if r.setAside(d, err.Error()) {
 			return outcome{fate: fateDelete}
 		}
+	case fateRetry:
 	}
 	r.meter.failed()
 	pause := pauseAfter(err, d.ReceiveCount)
@@ -133,7 +134,7 @@ func (r *runner) settle(d *delivery, o outcome) <-chan error {
 		return nil // decided meanwhile by a drain that could not wait
 	}
 	switch o.fate {
-	case fateDelete:
+	case fateDelete, fateSetAside:
 		return r.delete(d)
 	case fateRetry, fateGiveBack:
 		r.change(d, o.pause, func() {})

@@ -1,5 +1,5 @@
-"""A worker in fifty lines of another language that keeps docs/worker-contract.md; only to test that, for it does not sign
-its requests. It speaks AWS's JSON protocol: POST to the endpoint, the action in X-Amz-Target."""
+"""A worker in fifty lines of another language that keeps docs/worker-contract.md; only to test that, for it does not
+sign its requests. It speaks AWS's JSON protocol: POST to the endpoint, the action in X-Amz-Target."""
 import contextlib, json, os, signal, socket, sys, threading, time, urllib.request
 E, stop, held, durations = os.environ, threading.Event(), [], []
 LEASE, PERIOD, END = (float(E[name + "_SECONDS"]) for name in ("VISIBILITY_TIMEOUT", "METRIC_PERIOD", "STOP_TIMEOUT"))
@@ -33,7 +33,7 @@ def work(m, attributes):  # an exception sends the message back
         return sqs("SendMessage", "DEAD_LETTER_QUEUE_URL", MessageBody=m["Body"], MessageAttributes=attributes)
     begin = time.monotonic(); time.sleep(seconds); durations.append(time.monotonic() - begin)
 def slot():
-    got = stop.is_set() or sqs("ReceiveMessage", WaitTimeSeconds=20, VisibilityTimeout=int(LEASE),
+    got = stop.is_set() or sqs("ReceiveMessage", WaitTimeSeconds=1, VisibilityTimeout=int(LEASE), # is not broken off
                                MessageSystemAttributeNames=["All"], MessageAttributeNames=["All"])
     for m in got.get("Messages", []):
         if stop.is_set(): return change(m["ReceiptHandle"], 0)

@@ -100,7 +100,9 @@ func (q *queue) land(m *Message) {
 		q.ready = append(q.ready, m)
 		return
 	}
-	at, _ := slices.BinarySearchFunc(q.ready[q.head:], m, func(a, b *Message) int { return cmp.Compare(a.sequence, b.sequence) })
+	at, _ := slices.BinarySearchFunc(q.ready[q.head:], m, func(a, b *Message) int {
+		return cmp.Compare(a.sequence, b.sequence)
+	})
 	q.ready = slices.Insert(q.ready, q.head+at, m)
 }
 
@@ -205,7 +207,11 @@ type byTime []*Message
 func (h byTime) Len() int           { return len(h) }
 func (h byTime) Less(i, j int) bool { return h[i].visibleAt.Before(h[j].visibleAt) }
 func (h byTime) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].place, h[j].place = i, j }
-func (h *byTime) Push(x any)        { m := x.(*Message); m.place = len(*h); *h = append(*h, m) }
+
+// Push is container/heap's.
+func (h *byTime) Push(x any) { m := x.(*Message); m.place = len(*h); *h = append(*h, m) }
+
+// Pop is container/heap's.
 func (h *byTime) Pop() any {
 	old := *h
 	m := old[len(old)-1]

@@ -84,8 +84,10 @@ func Serve(names ...string) *Server {
 // Queue returns the URL of a queue.
 func (s *Server) Queue(name string) string { return s.URL + "/000000000000/" + name }
 
-// AgentURI and MetadataURI are what ECS would put in the environment.
-func (s *Server) AgentURI() string    { return s.URL + "/agent" }
+// AgentURI is what ECS would put in the environment as ECS_AGENT_URI.
+func (s *Server) AgentURI() string { return s.URL + "/agent" }
+
+// MetadataURI is what ECS would put in the environment as ECS_CONTAINER_METADATA_URI_V4.
 func (s *Server) MetadataURI() string { return s.URL + "/metadata" }
 
 // Metrics returns what was published so far, and in how many calls.
@@ -258,10 +260,11 @@ func call[In any](body []byte, do func(*In) (any, error)) (any, error) {
 
 func received(out *sqs.ReceiveMessageOutput) any {
 	type message struct {
-		MessageId, ReceiptHandle, Body *string
-		MD5OfBody                      string
-		Attributes                     map[string]string
-		MessageAttributes              map[string]types.MessageAttributeValue `json:",omitempty"`
+		MessageID           *string `json:"MessageId"`
+		ReceiptHandle, Body *string
+		MD5OfBody           string
+		Attributes          map[string]string
+		MessageAttributes   map[string]types.MessageAttributeValue `json:",omitempty"`
 	}
 	if out == nil || len(out.Messages) == 0 {
 		return struct{}{}
@@ -354,7 +357,9 @@ func (s *Server) serveMetrics(w http.ResponseWriter, body []byte, decode func([]
 		return
 	}
 	for _, d := range in.MetricData {
-		datum := Datum{Name: d.MetricName, Dimensions: make(map[string]string), Unit: d.Unit, Values: d.Values, Counts: d.Counts}
+		datum := Datum{
+			Name: d.MetricName, Dimensions: make(map[string]string), Unit: d.Unit, Values: d.Values, Counts: d.Counts,
+		}
 		switch t := d.Timestamp.(type) {
 		case time.Time:
 			datum.Timestamp = t

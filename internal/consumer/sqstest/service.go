@@ -212,7 +212,8 @@ func (s *Service) ReceiveMessage(
 		if ctx.Err() != nil {
 			return 0 // the client has gone
 		}
-		taken := q.take(int(max(in.MaxNumberOfMessages, 1)), time.Duration(in.VisibilityTimeout)*time.Second, time.Now())
+		visibility := time.Duration(in.VisibilityTimeout) * time.Second
+		taken := q.take(int(max(in.MaxNumberOfMessages, 1)), visibility, time.Now())
 		for _, m := range taken {
 			out.Messages = append(out.Messages, m.delivery(in))
 		}
@@ -322,7 +323,8 @@ func (s *Service) ChangeMessageVisibilityBatch(
 	ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
 	out := &sqs.ChangeMessageVisibilityBatchOutput{}
-	err := s.do(ctx, "ChangeMessageVisibilityBatch", aws.ToString(in.QueueUrl), len(in.Entries), func(q *queue, f Fault) int {
+	url, n := aws.ToString(in.QueueUrl), len(in.Entries)
+	err := s.do(ctx, "ChangeMessageVisibilityBatch", url, n, func(q *queue, f Fault) int {
 		for i, e := range in.Entries {
 			if slices.Contains(f.Entries, i) {
 				out.Failed = append(out.Failed, failure(e.Id, "InternalError", false))

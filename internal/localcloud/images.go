@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/agent"
 	"sqs-dynamic-target-tracking/internal/localcloud/filelock"
@@ -65,18 +66,21 @@ func (i *images) findBuilt(ctx context.Context) (agent.Image, error) {
 
 // findPulled asks the registry each time, as ECS does: the image may be gone, or the role not allowed any more.
 func (i *images) findPulled(ctx context.Context, repository, digest string, as aws.Config) (agent.Image, error) {
-	registry := workerimage.Registry{Login: workerimage.ECRLogin(ecr.NewFromConfig(as))}
-	exists, err := registry.Exists(ctx, repository, digest)
-	if err != nil {
-		return agent.Image{}, err
-	}
 	name := repository + "@" + digest
-	if !exists {
+	api := ecr.NewFromConfig(as)
+	_, path, _ := strings.Cut(repository, "/") // after the registry's host
+	out, err := api.BatchGetImage(ctx, &ecr.BatchGetImageInput{RepositoryName: &path,
+		ImageIds: []types.ImageIdentifier{{ImageDigest: &digest}}})
+	if err != nil {
+		return agent.Image{}, fmt.Errorf("pull %s: %w", name, err)
+	}
+	if len(out.Images) == 0 {
 		return agent.Image{}, fmt.Errorf("%s: not found", name)
 	}
 	if image, ok := i.pulled[name]; ok {
 		return image, nil
 	}
+	registry := workerimage.Registry{Login: workerimage.ECRLogin(api)}
 	image := agent.Image{Digest: digest}
 	// Into a folder of this process's own first, since only a pull tells how the image wants to be run.
 	image.Root, err = os.MkdirTemp(i.dir(""), "pulled-")

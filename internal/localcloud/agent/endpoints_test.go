@@ -93,7 +93,8 @@ func TestTaskProtection(t *testing.T) {
 		{"not permitted", `{"ProtectionEnabled":true}`, 400,
 			`{"__type":"AccessDeniedException","message":"no"}`, "", 400,
 			`{"error":{"Arn":"` + arn + `","Code":"AccessDeniedException","Message":"no"}}`},
-		{"without its field", `{}`, 0, ``, "", 400, `{"error":{"Arn":"` + arn + `","Code":"InvalidParameterException",` +
+		{"without its field", `{}`, 0, ``, "", 400, `{"error":{"Arn":"` +
+			arn + `","Code":"InvalidParameterException",` +
 			`"Message":"Invalid request: does not contain 'ProtectionEnabled' field"}}`},
 		{"no JSON", `nonsense`, 0, ``, "", 400, `{"error":{"Arn":"` + arn +
 			`","Code":"InvalidParameterException","Message":"UpdateTaskProtection: failed to decode request"}}`},

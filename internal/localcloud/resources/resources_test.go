@@ -286,7 +286,8 @@ func TestNetwork(t *testing.T) {
 		{"AWS::EC2::SecurityGroupIngress", properties{"GroupId": "sg", "IpProtocol": "tcp", "FromPort": float64(443),
 			"ToPort": "443", "CidrIp": "10.0.0.0/16"}, "sgr-1", properties{"Id": "sgr-1"},
 			[]string{"AuthorizeSecurityGroupIngress GroupId=sg&IpPermissions.1.FromPort=443&" +
-				"IpPermissions.1.IpProtocol=tcp&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0%2F16&IpPermissions.1.ToPort=443",
+				"IpPermissions.1.IpProtocol=tcp&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0%2F16&" +
+				"IpPermissions.1.ToPort=443",
 				"RevokeSecurityGroupIngress GroupId=sg&SecurityGroupRuleId.1=sgr-1"}},
 	}
 	for _, test := range tests {

@@ -45,7 +45,7 @@ def main():
     ecs_tasks.install(go)
     ecs_deployments.install()
     announce.install()
-    state_machines.honour_timeout_paths()
+    state_machines.honour_computed_timeouts()
     resource_types.install(go, settings["resourceTypes"])
 
     from ministack.app import app

@@ -12,8 +12,8 @@ import (
 type Assumptions struct {
 	// Tracking is how target tracking and its alarms behave.
 	Tracking tracking.Assumptions
-	// SQSDelay, TaskDelay, WorkerDelay are how long after its period a datapoint of AWS/SQS, of the service's tasks, and
-	// of the worker's own metrics becomes readable. Negative takes Tracking.PublicationDelay.
+	// SQSDelay, TaskDelay, WorkerDelay are how long after its period a datapoint of AWS/SQS, of the service's tasks,
+	// and of the worker's own metrics becomes readable. Negative takes Tracking.PublicationDelay.
 	SQSDelay, TaskDelay, WorkerDelay time.Duration
 	// Sampling is how the queue's and the tasks' datapoints come about.
 	Sampling Sampling

@@ -104,7 +104,15 @@ func (trackSent) Begin(c *Control) error {
 		return err
 	}
 	sent, running := Sent(), RunningTasks()
-	return engine.PutTargetTracking(c.Now(), tracking.TargetTracking{Name: "sent", Target: 10, Metrics: []tracking.MetricQuery{
-		{ID: "sent", Metric: &sent}, {ID: "tasks", Metric: &running}, {ID: "e", Expression: "sent / tasks", ReturnData: true},
-	}})
+	return engine.PutTargetTracking(
+		c.Now(),
+		tracking.TargetTracking{Name: "sent", Target: 10, Metrics: []tracking.MetricQuery{
+			{
+				ID:     "sent",
+				Metric: &sent,
+			},
+			{ID: "tasks", Metric: &running},
+			{ID: "e", Expression: "sent / tasks", ReturnData: true},
+		}},
+	)
 }

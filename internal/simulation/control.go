@@ -84,7 +84,11 @@ func (c *Control) Engine() (*tracking.Engine, error) {
 		return c.engine, nil
 	}
 	engine, err := tracking.New(tracking.Config{
-		ResourceID: resourceID, Bounds: c.bounds, Assumptions: c.run.a.Tracking, Metrics: &c.run.board, NewID: c.newID,
+		ResourceID:  resourceID,
+		Bounds:      c.bounds,
+		Assumptions: c.run.a.Tracking,
+		Metrics:     &c.run.board,
+		NewID:       c.newID,
 	})
 	if err != nil {
 		return nil, err
@@ -169,7 +173,8 @@ func (r *run) counted() {
 func (c *Control) Datapoints(m tracking.Metric, n int) []float64 {
 	values := make([]float64, n)
 	interval := c.run.a.Period()
-	from := epoch.Add((c.run.now/interval - time.Duration(n)) * interval)
+	full := c.run.now.Truncate(interval)
+	from := epoch.Add(full).Add(-time.Duration(n) * interval)
 	c.run.board.Read(m.Key(), from, interval, c.Now(), values)
 	return values
 }
@@ -228,8 +233,8 @@ func (c *Control) Measured(window time.Duration) Measurement {
 	return sum.summary()
 }
 
-// History is what CloudWatch tells of each full period of the window that ends now, oldest first: the messages sent, and
-// the mean processing duration of the messages completed (0 without any).
+// History is what CloudWatch tells of each full period of the window that ends now, oldest first: the messages sent,
+// and the mean processing duration of the messages completed (0 without any).
 func (c *Control) History(window time.Duration) (sent []float64, processing []time.Duration) {
 	for _, m := range c.readable(window, max(c.run.feeds.workerDelay, c.run.feeds.sent.delay)) {
 		sent = append(sent, float64(m.sent))
@@ -267,5 +272,10 @@ func (m measurement) summary() Measurement {
 
 // String describes the control for errors.
 func (c *Control) String() string {
-	return fmt.Sprintf("%d tasks wanted, %d running, %d waiting", c.run.fleet.desired, c.run.fleet.running, c.run.visible)
+	return fmt.Sprintf(
+		"%d tasks wanted, %d running, %d waiting",
+		c.run.fleet.desired,
+		c.run.fleet.running,
+		c.run.visible,
+	)
 }

@@ -9,8 +9,8 @@
 //	                                         │
 //	                   tracking.Engine, bounds, desired count
 //
-// The model is driven by events, deterministic for a seed, and pure: no I/O, no clock, no global state. A run costs time
-// in proportion to its messages plus one evaluation of the scaling engine a period.
+// The model is driven by events, deterministic for a seed, and pure: no I/O, no clock, no global state. A run costs
+// time in proportion to its messages plus one evaluation of the scaling engine a period.
 //
 // What AWS does not document is a field of [Assumptions], with its evidence level in [Catalogue]; nothing else in the
 // package holds such a number. The same seed gives every policy the same messages with the same work, so that two

@@ -2,14 +2,15 @@ package simulation
 
 import "time"
 
-// Elasticity are the metrics of the SPEC research group on cloud computing (Herbst et al., "Ready for Rain? A View from
-// SPEC Research on the Future of Cloud Metrics", SPEC-RG-2016-01), for a supply s(t) of running tasks and a demand d(t).
-// The demand is the clairvoyant plan's: the tasks with which every message starts within the delay.
+// Elasticity are the metrics of the SPEC research group on cloud computing (Herbst et al., "Ready for Rain? A View
+// from SPEC Research on the Future of Cloud Metrics", SPEC-RG-2016-01), for a supply s(t) of running tasks and a
+// demand d(t). The demand is the clairvoyant plan's: the tasks with which every message starts within the delay.
 type Elasticity struct {
-	// UnderAccuracy and OverAccuracy are theta_U and theta_O: how much is missing or too much, in percent of the demand,
-	// averaged over time. Where nothing is demanded, a demand of one task stands in.
+	// UnderAccuracy and OverAccuracy are theta_U and theta_O: how much is missing or too much, in percent of the
+	// demand, averaged over time. Where nothing is demanded, a demand of one task stands in.
 	UnderAccuracy, OverAccuracy float64
-	// UnderTime and OverTime are tau_U and tau_O: the share of time, in percent, in which tasks are missing or too many.
+	// UnderTime and OverTime are tau_U and tau_O: the share of time, in percent, in which tasks are missing or too
+	// many.
 	UnderTime, OverTime float64
 	// Instability is upsilon: the share of time, in percent, in which supply and demand do not move the same way, by
 	// periods.

@@ -209,7 +209,11 @@ func factorAt(points []DriftPoint, at time.Duration) float64 {
 	if len(points) == 0 {
 		return 1
 	}
-	next, found := slices.BinarySearchFunc(points, at, func(p DriftPoint, at time.Duration) int { return int(p.At - at) })
+	next, found := slices.BinarySearchFunc(
+		points,
+		at,
+		func(p DriftPoint, at time.Duration) int { return int(p.At - at) },
+	)
 	switch {
 	case next == 0 || found:
 		return points[next].Factor

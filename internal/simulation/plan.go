@@ -18,8 +18,8 @@ type Plan struct {
 // minute at least. So a task that will be needed again soon is kept.
 //
 // Messages start in the order of their arrival. A task is added at the arrival of the first message that would start
-// too late otherwise. A task that idles is let go when it idles for longer than a start-up costs, or when the others can
-// do, without a late message, what arrives within that time: then letting it go and launching another when it is
+// too late otherwise. A task that idles is let go when it idles for longer than a start-up costs, or when the others
+// can do, without a late message, what arrives within that time: then letting it go and launching another when it is
 // needed is cheaper.
 //
 // With a concurrency of c the plan is made for slots, and a task is c of them.

@@ -28,8 +28,16 @@ func TestThePlanForTheBlueprintsBurst(t *testing.T) {
 // A plan costs no less than the work, and a service that follows it, if it could know it, is never late.
 func TestPlanBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		load, err := NewLoad("drawn", time.Hour, Poisson(rapid.Float64Range(1, 100).Draw(t, "rate")),
-			Lognormal(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds"))*time.Second, 1), rapid.Uint64().Draw(t, "seed"))
+		load, err := NewLoad(
+			"drawn",
+			time.Hour,
+			Poisson(rapid.Float64Range(1, 100).Draw(t, "rate")),
+			Lognormal(
+				time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds"))*time.Second,
+				1,
+			),
+			rapid.Uint64().Draw(t, "seed"),
+		)
 		if err != nil {
 			t.Skip(err)
 		}

@@ -103,9 +103,21 @@ func newSeries(length time.Duration, periods int) Series {
 	floats := func() []float32 { return make([]float32, 0, periods) }
 	counts := func() []int32 { return make([]int32, 0, periods) }
 	return Series{
-		Period: length, Visible: floats(), InFlight: floats(), Running: floats(), WaitMean: floats(), WaitMax: floats(),
-		Work: floats(), Desired: counts(), Pending: counts(), Floor: counts(), Ceiling: counts(), Sent: counts(),
-		Started: counts(), InTime: counts(), Notes: map[string][]float32{},
+		Period:   length,
+		Visible:  floats(),
+		InFlight: floats(),
+		Running:  floats(),
+		WaitMean: floats(),
+		WaitMax:  floats(),
+		Work:     floats(),
+		Desired:  counts(),
+		Pending:  counts(),
+		Floor:    counts(),
+		Ceiling:  counts(),
+		Sent:     counts(),
+		Started:  counts(),
+		InTime:   counts(),
+		Notes:    map[string][]float32{},
 	}
 }
 

@@ -54,7 +54,11 @@ func (s Scenario) Complete() (Scenario, error) {
 	case s.Concurrency < 0 || s.Processing < 0:
 		return s, fmt.Errorf("concurrency %d, processing %v: both must be more than 0", s.Concurrency, s.Processing)
 	case s.Bounds.Min < 0 || s.Bounds.Max < max(1, s.Bounds.Min):
-		return s, fmt.Errorf("tasks from %d to %d: the bounds must ascend and allow one task", s.Bounds.Min, s.Bounds.Max)
+		return s, fmt.Errorf(
+			"tasks from %d to %d: the bounds must ascend and allow one task",
+			s.Bounds.Min,
+			s.Bounds.Max,
+		)
 	}
 	s.Tasks = min(max(s.Tasks, s.Bounds.Min), s.Bounds.Max)
 	return s, s.Assumptions.Validate()
@@ -253,8 +257,8 @@ func (r *run) freeSlot() (int32, bool) {
 	}
 }
 
-// offer gives a free slot of a task the next message, or lets it wait. A slot offered twice does no harm: the task takes
-// no more messages than it has room for.
+// offer gives a free slot of a task the next message, or lets it wait. A slot offered twice does no harm: the task
+// takes no more messages than it has room for.
 func (r *run) offer(id int32) {
 	if r.accepts(&r.fleet.tasks[id]) && !r.receive(id) {
 		r.fleet.free.push(id)
@@ -281,7 +285,7 @@ func (r *run) process(id, message int32) {
 	t := &r.fleet.tasks[id]
 	work := r.load.Work[message]
 	if r.mark[message]&begun == 0 {
-		r.waited(message, r.now-r.load.At[message])
+		r.waited(r.now - r.load.At[message])
 	}
 	r.mark[message] = begun | flying
 	r.visible--
@@ -302,7 +306,7 @@ func (r *run) process(id, message int32) {
 }
 
 // waited records the wait of a message that a worker starts for the first time.
-func (r *run) waited(message int32, wait time.Duration) {
+func (r *run) waited(wait time.Duration) {
 	r.result.Waits.Add(wait)
 	r.period.wait(wait, wait <= r.delay)
 	if wait <= r.delay {

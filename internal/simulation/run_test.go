@@ -99,10 +99,19 @@ func TestAFixedCountIsBilledForAllItsTime(t *testing.T) {
 	load := mustLoad(t, time.Hour, Constant(60), Fixed(5*time.Second))
 	result := mustRun(t, scenario(load, 8), script{})
 	if result.Billed != 8*time.Hour || result.Launches != 8 || result.Actions != 0 {
-		t.Errorf("billed %v for %d launches and %d actions, want 8h, 8, 0", result.Billed, result.Launches, result.Actions)
+		t.Errorf(
+			"billed %v for %d launches and %d actions, want 8h, 8, 0",
+			result.Billed,
+			result.Launches,
+			result.Actions,
+		)
 	}
 	if result.Kept() != 1 || result.Waits.Max() != 0 {
-		t.Errorf("kept %v, longest wait %v: eight tasks can do five tasks' work at once", result.Kept(), result.Waits.Max())
+		t.Errorf(
+			"kept %v, longest wait %v: eight tasks can do five tasks' work at once",
+			result.Kept(),
+			result.Waits.Max(),
+		)
 	}
 }
 
@@ -122,7 +131,11 @@ func TestATaskTakesMessagesAfterItsStartUpAndIsBilledFromItsLaunch(t *testing.T)
 
 func TestATaskIsBilledForAMinuteAtLeast(t *testing.T) {
 	load := mustLoad(t, 10*time.Minute, Burst(1, time.Hour), Fixed(time.Second))
-	result := mustRun(t, scenario(load, 1), script{[]Step{{At: time.Minute, Count: 2}, {At: 70 * time.Second, Count: 1}}})
+	result := mustRun(
+		t,
+		scenario(load, 1),
+		script{[]Step{{At: time.Minute, Count: 2}, {At: 70 * time.Second, Count: 1}}},
+	)
 	if want := 11 * time.Minute; result.Billed != want {
 		t.Errorf("billed %v, want %v", result.Billed, want)
 	}
@@ -131,14 +144,21 @@ func TestATaskIsBilledForAMinuteAtLeast(t *testing.T) {
 func TestAKilledTaskLosesNoMessage(t *testing.T) {
 	load := mustLoad(t, 20*time.Minute, Burst(3, time.Hour), Fixed(5*time.Minute))
 	for name, change := range map[string]func(*Assumptions){
-		"unprotected":         func(a *Assumptions) { a.Protection = false },
-		"without a heartbeat": func(a *Assumptions) { a.Protection, a.Heartbeat, a.VisibilityTimeout = false, false, 10*time.Minute },
+		"unprotected": func(a *Assumptions) { a.Protection = false },
+		"without a heartbeat": func(a *Assumptions) {
+			a.Protection, a.Heartbeat, a.VisibilityTimeout = false, false, 10*time.Minute
+		},
 	} {
 		s := scenario(load, 3)
 		change(&s.Assumptions)
 		result := mustRun(t, s, script{[]Step{{At: time.Minute, Count: 1}}})
 		if result.DoubledMessages != 2 || result.Doubled != 6*time.Minute {
-			t.Errorf("%s: %d messages doubled for %v, want 2 that were killed after 3 minutes", name, result.DoubledMessages, result.Doubled)
+			t.Errorf(
+				"%s: %d messages doubled for %v, want 2 that were killed after 3 minutes",
+				name,
+				result.DoubledMessages,
+				result.Doubled,
+			)
 		}
 		if result.Left != 0 {
 			t.Errorf("%s: %d messages left", name, result.Left)
@@ -214,7 +234,16 @@ func TestConservation(t *testing.T) {
 		s := scenario(load, rapid.IntRange(1, 20).Draw(t, "tasks"))
 		s.Concurrency = rapid.IntRange(1, 5).Draw(t, "concurrency")
 		a := &s.Assumptions
-		a.Protection, a.Heartbeat, a.Drains = rapid.Bool().Draw(t, "p"), rapid.Bool().Draw(t, "h"), rapid.Bool().Draw(t, "d")
+		a.Protection, a.Heartbeat, a.Drains = rapid.Bool().Draw(
+			t,
+			"p",
+		), rapid.Bool().Draw(
+			t,
+			"h",
+		), rapid.Bool().Draw(
+			t,
+			"d",
+		)
 		a.StopTimeout = time.Duration(rapid.IntRange(0, 120).Draw(t, "stop")) * time.Second
 		a.VisibilityTimeout = time.Duration(rapid.IntRange(10, 120).Draw(t, "visibility")) * time.Second
 		a.SpotShare, a.SpotLife = rapid.Float64Range(0, 1).Draw(t, "spot"), 20*time.Minute
@@ -235,9 +264,16 @@ func TestConservation(t *testing.T) {
 			t.Errorf("%d of %d messages left with 200 tasks for two hours", r.result.Left, len(load.At))
 		}
 		if (r.visible+r.inFlight == 0) != (r.open == 0) || r.visible < 0 || r.inFlight < 0 || r.busy < 0 {
-			t.Errorf("%d visible, %d in flight, %d open, %d slots busy at the end", r.visible, r.inFlight, r.open, r.busy)
+			t.Errorf(
+				"%d visible, %d in flight, %d open, %d slots busy at the end",
+				r.visible,
+				r.inFlight,
+				r.open,
+				r.busy,
+			)
 		}
-		if s.Assumptions.Heartbeat && s.Assumptions.Protection && s.Assumptions.Drains && a.SpotShare == 0 && r.result.Doubled > 0 {
+		if s.Assumptions.Heartbeat && s.Assumptions.Protection && s.Assumptions.Drains && a.SpotShare == 0 &&
+			r.result.Doubled > 0 {
 			t.Errorf("%v of work doubled by a worker that drains, protects and extends", r.result.Doubled)
 		}
 	})

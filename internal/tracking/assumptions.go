@@ -41,8 +41,8 @@ type Assumptions struct {
 	CooldownStart CooldownStart
 	// CooldownScope is whose scaling a cooldown holds back.
 	CooldownScope CooldownScope
-	// CooldownProlonged: a larger scale-out within a scale-out cooldown begins it anew. Otherwise it ends when the first
-	// one's does.
+	// CooldownProlonged: a larger scale-out within a scale-out cooldown begins it anew. Otherwise it ends when the
+	// first one's does.
 	CooldownProlonged bool
 	// CooldownBasis is the capacity that a scale-out during a cooldown starts from.
 	CooldownBasis CooldownBasis

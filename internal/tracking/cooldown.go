@@ -80,8 +80,8 @@ var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 func (c *cooldown) out(now time.Time) bool { return now.Before(c.outUntil) }
 func (c *cooldown) in(now time.Time) bool  { return now.Before(c.inUntil) }
 
-// scaledOut begins the scale-out cooldown, or, while it lasts, adds to what it stands for; whether that prolongs it, the
-// assumptions say.
+// scaledOut begins the scale-out cooldown, or, while it lasts, adds to what it stands for; whether that prolongs it,
+// the assumptions say.
 func (c *cooldown) scaledOut(now time.Time, length time.Duration, a Assumptions, running, to int) {
 	lasting := c.out(now)
 	if !lasting {

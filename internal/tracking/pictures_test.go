@@ -176,8 +176,8 @@ func pictureTwoPolicies(t *testing.T) chart.Chart {
 	w.run(95 * time.Minute)
 	return w.chart("Two policies: any one scales out, both must agree to scale in",
 		"Load from 30 to 90 messages a minute at minute 10, back at minute 60. The rate adds what arrivals need, the "+
-			"backlog a minute later what clears the queue. At minute 36 both agree, and the larger count wins: 10, which "+
-			"the rate needs. Backlog alone would have gone to 1.",
+			"backlog a minute later what clears the queue. At minute 36 both agree, and the larger count wins: 10, "+
+			"which the rate needs. Backlog alone would have gone to 1.",
 		chart.Panel{Title: "backlog per task", Height: 110, Marks: []chart.Mark{w.metric(t, "metric",
 			templateBacklog()), target(backlogTarget)}},
 		chart.Panel{Title: "sent per period and task", Height: 110, Marks: []chart.Mark{w.metric(t, "metric",

@@ -154,8 +154,8 @@ func TestStepAggregation(t *testing.T) {
 }
 
 // TestStepAtTheThreshold: a metric that equals the threshold of a `<=` alarm breaches it, and the upper bound of the
-// step below is inclusive ("If the metric value is below the breach threshold, the lower bound is exclusive and the upper
-// bound is inclusive"). The AWS CDK makes such a policy: one task less at 0 messages.
+// step below is inclusive ("If the metric value is below the breach threshold, the lower bound is exclusive and the
+// upper bound is inclusive"). The AWS CDK makes such a policy: one task less at 0 messages.
 func TestStepAtTheThreshold(t *testing.T) {
 	b := stepBench(t, StepScaling{
 		Adjustment: ChangeInCapacity, Steps: []Step{{Upper: bound(0), Adjustment: -1}},

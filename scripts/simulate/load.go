@@ -28,13 +28,28 @@ type loadSpec struct {
 }
 
 func (l *loadSpec) register(flags *flag.FlagSet) {
-	flags.StringVar(&l.name, "load", "blueprint", "blueprint (a burst each minute), constant, poisson, diurnal[:swing], "+
-		"onoff:on,off, an embedded trace ("+strings.Join(trace.Names(), ", ")+"), or a CSV file with the columns "+
-		strings.Join(trace.Header, ",")+" or "+strings.Join(requestHeader, ","))
+	flags.StringVar(
+		&l.name,
+		"load",
+		"blueprint",
+		"blueprint (a burst each minute), constant, poisson, diurnal[:swing], "+
+			"onoff:on,off, an embedded trace ("+strings.Join(trace.Names(), ", ")+"), or a CSV file with the columns "+
+			strings.Join(trace.Header, ",")+" or "+strings.Join(requestHeader, ","),
+	)
 	flags.Float64Var(&l.rate, "rate", 0, "messages a minute on average (default 50; for a trace: as it is)")
 	flags.Float64Var(&l.busy, "busy", 0, "instead of -rate: messages that are being worked on at a time on average")
-	flags.DurationVar(&l.length, "length", 0, "length of the load (default 24h, for a trace its own); a trace is repeated")
-	flags.StringVar(&l.durations, "durations", "fixed:5", "fixed:SECONDS, lognormal:MEAN,CV, or empirical:FILE (a duration in seconds a line)")
+	flags.DurationVar(
+		&l.length,
+		"length",
+		0,
+		"length of the load (default 24h, for a trace its own); a trace is repeated",
+	)
+	flags.StringVar(
+		&l.durations,
+		"durations",
+		"fixed:5",
+		"fixed:SECONDS, lognormal:MEAN,CV, or empirical:FILE (a duration in seconds a line)",
+	)
 	flags.StringVar(&l.drift, "drift", "", "factors on the durations over time, straight lines between: 8h=1,16h=3")
 	flags.IntVar(&l.groups, "groups", 0, "message groups of a FIFO queue; 0 is a standard queue")
 }
@@ -182,13 +197,13 @@ func parseDrift(text string) ([]simulation.DriftPoint, error) {
 func (l loadSpec) requests() (*simulation.Load, error) {
 	file, err := os.Open(l.name)
 	if err != nil {
-		return nil, nil //nolint:nilerr // it is not a file: the name of a kind of load or of an embedded trace
+		return nil, nil // it is not a file: the name of a kind of load or of an embedded trace
 	}
 	defer file.Close()
 	rows := csv.NewReader(bufio.NewReader(file))
 	rows.FieldsPerRecord, rows.ReuseRecord = 2, true
 	if head, err := rows.Read(); err != nil || !slices.Equal(head, requestHeader) {
-		return nil, nil //nolint:nilerr // a file of another kind, which says itself what is wrong with it
+		return nil, nil // a file of another kind, which says itself what is wrong with it
 	}
 	var at, work []time.Duration
 	for {

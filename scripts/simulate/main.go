@@ -3,7 +3,7 @@
 //
 //	go run ./scripts/simulate                                     an hour of the blueprint's load, policies compared
 //	go run ./scripts/simulate -load nab_nyc_taxi_14d_30min -busy 8 -html report.html
-//	go run ./scripts/simulate -load arrivals.csv -durations lognormal:20,0.8 -sweep headroom=1:6:1,utilization=0.6:0.95:0.05
+//	go run ./scripts/simulate -load arrivals.csv -sweep headroom=1:6:1,utilization=0.6:0.95:0.05
 //	go run ./scripts/simulate -from-stack my-stack                what your own queue would have done
 //	go run ./scripts/simulate -suite                              the comparison of docs/tuning.md
 //	go run ./scripts/simulate -assumptions                        what is taken for granted, and how well it is known

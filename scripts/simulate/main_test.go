@@ -31,8 +31,25 @@ func simulated(t *testing.T, args ...string) string {
 func TestFilesAreWritten(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
-	out := simulated(t, "-load", "poisson", "-length", "1h", "-policies", "project,keda,fixed:5", "-sweep", "headroom=1+4",
-		"-html", path("r.html"), "-svg", path("svg"), "-csv", path("points.csv"), "-series", path("series"))
+	out := simulated(
+		t,
+		"-load",
+		"poisson",
+		"-length",
+		"1h",
+		"-policies",
+		"project,keda,fixed:5",
+		"-sweep",
+		"headroom=1+4",
+		"-html",
+		path("r.html"),
+		"-svg",
+		path("svg"),
+		"-csv",
+		path("points.csv"),
+		"-series",
+		path("series"),
+	)
 	for _, want := range []string{"fixed:5", "clairvoyant plan", "On the front of 2 settings"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)

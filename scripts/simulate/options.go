@@ -99,7 +99,11 @@ func (o *options) registerScenario(flags *flag.FlagSet) {
 	flags.IntVar(&o.tasks, "tasks", 0, "tasks at the start (default: the load's mean demand)")
 	flags.Float64Var(&o.goal, "goal", 95, "share of messages, in percent, that are to start within the delay")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of everything random")
-	flags.Func("assume", "an assumption, name=value, or a JSON file with several; may be repeated. See -assumptions", o.readAssumption)
+	flags.Func(
+		"assume",
+		"an assumption, name=value, or a JSON file with several; may be repeated. See -assumptions",
+		o.readAssumption,
+	)
 	flags.BoolVar(&o.listAssume, "assumptions", false, "list the assumptions with their evidence, and stop")
 }
 
@@ -107,13 +111,33 @@ func (o *options) registerProject(flags *flag.FlagSet) {
 	p := &o.tuning
 	flags.Float64Var(&p.Headroom, "headroom", p.Headroom, "h of this project's backlog target")
 	flags.Float64Var(&p.Utilization, "utilization", p.Utilization, "u of this project's rate target")
-	flags.DurationVar(&p.ScaleOutCooldown, "out-cooldown", p.ScaleOutCooldown, "scale-out cooldown of this project's policies")
-	flags.DurationVar(&p.ScaleInCooldown, "in-cooldown", p.ScaleInCooldown, "scale-in cooldown of this project's policies")
+	flags.DurationVar(
+		&p.ScaleOutCooldown,
+		"out-cooldown",
+		p.ScaleOutCooldown,
+		"scale-out cooldown of this project's policies",
+	)
+	flags.DurationVar(
+		&p.ScaleInCooldown,
+		"in-cooldown",
+		p.ScaleInCooldown,
+		"scale-in cooldown of this project's policies",
+	)
 	flags.DurationVar(&p.Retune.Every, "retune", p.Retune.Every, "how often this project retunes; 0: never")
 	flags.DurationVar(&p.Retune.Window, "retune-window", p.Retune.Window, "what time a retune measures")
-	flags.Float64Var(&p.Retune.DriftFactor, "drift-factor", p.Retune.DriftFactor, "retune at once when the duration has changed "+
-		"by this factor; 0: never")
-	flags.StringVar(&o.sweep, "sweep", "", "try settings of this project: name=from:to:step or name=a+b+c, several separated by commas")
+	flags.Float64Var(
+		&p.Retune.DriftFactor,
+		"drift-factor",
+		p.Retune.DriftFactor,
+		"retune at once when the duration has changed "+
+			"by this factor; 0: never",
+	)
+	flags.StringVar(
+		&o.sweep,
+		"sweep",
+		"",
+		"try settings of this project: name=from:to:step or name=a+b+c, several separated by commas",
+	)
 }
 
 func (o *options) registerOutput(flags *flag.FlagSet) {

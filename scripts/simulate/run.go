@@ -72,7 +72,13 @@ func simulate(ctx context.Context, screen *terminal.Screen, o options, load *sim
 	}
 	s := o.scenario(load)
 	jobs := compare.Jobs(policies, paces)
-	comparison, err := compare.Run(ctx, s, o.goal/100, jobs, progress(screen, fmt.Sprintf("%s, %d runs", load.Name, len(jobs))))
+	comparison, err := compare.Run(
+		ctx,
+		s,
+		o.goal/100,
+		jobs,
+		progress(screen, fmt.Sprintf("%s, %d runs", load.Name, len(jobs))),
+	)
 	screen.Clear()
 	if err != nil {
 		return report.Page{}, err
@@ -114,7 +120,7 @@ func progress(screen *terminal.Screen, what string) func(float64) {
 func tell(out io.Writer, screen *terminal.Screen, o options, page report.Page) error {
 	c := page.Comparison
 	if o.out.json != "-" {
-		print(out, o, page)
+		show(out, o, page)
 	}
 	return writeAll(out, screen, o, page, []file{
 		{o.out.html, func(w io.Writer) error { return report.HTML(w, page) }},
@@ -133,7 +139,7 @@ func tell(out io.Writer, screen *terminal.Screen, o options, page report.Page) e
 	})
 }
 
-func print(out io.Writer, o options, page report.Page) {
+func show(out io.Writer, o options, page report.Page) {
 	c := page.Comparison
 	if o.out.markdown {
 		report.Markdown(out, c)
@@ -234,7 +240,9 @@ func sweepCSV(w io.Writer, s *compare.Sweep) error {
 	for _, axis := range s.Axes {
 		head = append(head, axis.Name)
 	}
-	if err := out.Write(append(head, "keptPercent", "ratioToClairvoyant", "taskHours", "waitP95Seconds", "onFront")); err != nil {
+	if err := out.Write(
+		append(head, "keptPercent", "ratioToClairvoyant", "taskHours", "waitP95Seconds", "onFront"),
+	); err != nil {
 		return err
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
@@ -243,7 +251,14 @@ func sweepCSV(w io.Writer, s *compare.Sweep) error {
 		for _, v := range p.Values {
 			row = append(row, number(v))
 		}
-		row = append(row, number(p.Kept), number(p.Ratio), number(p.TaskHours), number(p.WaitP95), strconv.FormatBool(p.OnFront))
+		row = append(
+			row,
+			number(p.Kept),
+			number(p.Ratio),
+			number(p.TaskHours),
+			number(p.WaitP95),
+			strconv.FormatBool(p.OnFront),
+		)
 		if err := out.Write(row); err != nil {
 			return err
 		}
@@ -255,7 +270,15 @@ func sweepCSV(w io.Writer, s *compare.Sweep) error {
 func listAssumptions(out io.Writer, a simulation.Assumptions) {
 	fmt.Fprintln(out, "DOC documented, OBS observed, INF inferred, UNK no source found, SET a setting")
 	for _, k := range simulation.Catalogue() {
-		fmt.Fprintf(out, "%-20s %-14s %s  %s\n%41s%s\n", k.Name, strings.TrimSpace(fmt.Sprint(k.Value(a), " ", k.Unit)),
-			k.Evidence, k.Meaning, "", k.Source)
+		fmt.Fprintf(
+			out,
+			"%-20s %-14s %s  %s\n%41s%s\n",
+			k.Name,
+			strings.TrimSpace(fmt.Sprint(k.Value(a), " ", k.Unit)),
+			k.Evidence,
+			k.Meaning,
+			"",
+			k.Source,
+		)
 	}
 }

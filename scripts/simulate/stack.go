@@ -29,8 +29,8 @@ type deployed struct {
 	scale                         float64
 }
 
-// fromStack makes a load of what CloudWatch measured of a stack, and takes over the stack's parameters where no flag says
-// otherwise.
+// fromStack makes a load of what CloudWatch measured of a stack, and takes over the stack's parameters where no flag
+// says otherwise.
 func fromStack(ctx context.Context, screen *terminal.Screen, o *options) (*simulation.Load, string, error) {
 	config, err := awsconfig.Load(ctx, o.local)
 	if err != nil {
@@ -44,13 +44,23 @@ func fromStack(ctx context.Context, screen *terminal.Screen, o *options) (*simul
 		return nil, "", err
 	}
 	screen.Printf("reading the last %.3g days of queue %s from CloudWatch", o.days, found.queue)
-	m, err := measure(ctx, cloudwatch.NewFromConfig(config), found, time.Now(), time.Duration(o.days*24*float64(time.Hour)))
+	m, err := measure(
+		ctx,
+		cloudwatch.NewFromConfig(config),
+		found,
+		time.Now(),
+		time.Duration(o.days*24*float64(time.Hour)),
+	)
 	if err != nil {
 		return nil, "", err
 	}
 	load, err := m.window.Load(o.stack, o.seed)
 	if err != nil {
-		return nil, "", fmt.Errorf("stack %s: %w; let it work for a while, or look further back with -days", o.stack, err)
+		return nil, "", fmt.Errorf(
+			"stack %s: %w; let it work for a while, or look further back with -days",
+			o.stack,
+			err,
+		)
 	}
 	if o.processing == 0 {
 		o.processing = firstDurations(load)
@@ -85,7 +95,11 @@ func describe(ctx context.Context, client *cloudformation.Client, name string) (
 		return d, err
 	}
 	if seconds < 1 || seconds != math.Trunc(seconds) {
-		return d, fmt.Errorf("stack %s has a metric period of %v s; whole seconds can be read from CloudWatch", name, seconds)
+		return d, fmt.Errorf(
+			"stack %s has a metric period of %v s; whole seconds can be read from CloudWatch",
+			name,
+			seconds,
+		)
 	}
 	d.period, d.scale = inSeconds(seconds), 60/seconds
 	return d, nil
@@ -116,8 +130,18 @@ func (d deployed) adopt(o *options) error {
 	take("delay", "AcceptableDelaySeconds", d.scale, func(v float64) { o.delay = inSeconds(v) })
 	take("headroom", "Headroom", 1, func(v float64) { o.tuning.Headroom = v })
 	take("utilization", "Utilization", 1, func(v float64) { o.tuning.Utilization = v })
-	take("out-cooldown", "ScaleOutCooldownSeconds", d.scale, func(v float64) { o.tuning.ScaleOutCooldown = inSeconds(v) })
-	take("in-cooldown", "ScaleInCooldownSeconds", d.scale, func(v float64) { o.tuning.ScaleInCooldown = inSeconds(v) })
+	take(
+		"out-cooldown",
+		"ScaleOutCooldownSeconds",
+		d.scale,
+		func(v float64) { o.tuning.ScaleOutCooldown = inSeconds(v) },
+	)
+	take(
+		"in-cooldown",
+		"ScaleInCooldownSeconds",
+		d.scale,
+		func(v float64) { o.tuning.ScaleInCooldown = inSeconds(v) },
+	)
 	take("concurrency", "WorkerConcurrency", 1, func(v float64) { o.concurrency = int(v) })
 	take("min", "MinTasks", 1, func(v float64) { o.bounds.Min = int(v) })
 	take("max", "MaxTasks", 1, func(v float64) { o.bounds.Max = int(v) })
@@ -156,7 +180,13 @@ type metricReader interface {
 const defaultCV = 0.5
 
 // measure reads the window that ends now, from the first period in which anything was sent.
-func measure(ctx context.Context, client metricReader, d deployed, now time.Time, window time.Duration) (measurement, error) {
+func measure(
+	ctx context.Context,
+	client metricReader,
+	d deployed,
+	now time.Time,
+	window time.Duration,
+) (measurement, error) {
 	to := now.Truncate(d.period)
 	from := to.Add(-time.Duration(float64(window) / d.scale)).Truncate(d.period)
 	series, err := d.read(ctx, client, from, to)
@@ -182,7 +212,12 @@ func (d deployed) summarise(series map[string][]float64) (measurement, error) {
 	outside := time.Duration(float64(d.period) * d.scale)
 	n := len(series["sent"])
 	m := measurement{length: time.Duration(n) * outside, kept: math.NaN(), taskHours: math.NaN()}
-	m.window = choice.Window{Period: outside, Sent: series["sent"], CV: defaultCV, Processing: make([]time.Duration, n)}
+	m.window = choice.Window{
+		Period:     outside,
+		Sent:       series["sent"],
+		CV:         defaultCV,
+		Processing: make([]time.Duration, n),
+	}
 	var work, samples, within, told, tasks, counted float64
 	for i := range n {
 		m.messages += orZero(series["sent"][i])
@@ -290,7 +325,16 @@ func (d deployed) queries() []types.MetricDataQuery {
 	}
 	return []types.MetricDataQuery{
 		query("sent", "AWS/SQS", "NumberOfMessagesSent", "Sum", "QueueName", d.queue),
-		query("tasks", "ECS/ContainerInsights", "RunningTaskCount", "Average", "ClusterName", d.cluster, "ServiceName", d.service),
+		query(
+			"tasks",
+			"ECS/ContainerInsights",
+			"RunningTaskCount",
+			"Average",
+			"ClusterName",
+			d.cluster,
+			"ServiceName",
+			d.service,
+		),
 		worker("mean", "MsgProcessingDuration", "Average"),
 		worker("samples", "MsgProcessingDuration", "SampleCount"),
 		worker("median", "MsgProcessingDuration", "p50"),

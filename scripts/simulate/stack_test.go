@@ -62,16 +62,23 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("window of %d minutes, mean %v", len(m.window.Sent), m.window.Mean)
 	}
 	if math.Abs(m.window.CV-0.58) > 0.02 {
-		t.Errorf("coefficient of variation %.3f of a median of 3.5 and a 90th percentile of 7, want 0.58", m.window.CV)
+		t.Errorf(
+			"coefficient of variation %.3f of a median of 3.5 and a 90th percentile of 7, want 0.58",
+			m.window.CV,
+		)
 	}
-	if want := "Measured in the last 2 hours: 3600 messages, 90 % of them within the delay, 6 task-hours."; m.words() != want {
+	want := "Measured in the last 2 hours: 3600 messages, 90 % of them within the delay, 6 task-hours."
+	if m.words() != want {
 		t.Errorf("%q, want %q", m.words(), want)
 	}
 }
 
 // A stack of the local engine may run thirty times as fast: what it measures is told in the time of the world outside.
 func TestMeasureAScaledWorld(t *testing.T) {
-	client := &recorded{first: now.Add(-time.Hour), values: map[string]float64{"sent": 30, "mean": 0.2, "samples": 30}}
+	client := &recorded{
+		first:  now.Add(-time.Hour),
+		values: map[string]float64{"sent": 30, "mean": 0.2, "samples": 30},
+	}
 	d := deployed{name: "s", queue: "q", period: 2 * time.Second, scale: 30}
 	m, err := measure(context.Background(), client, d, now, 24*time.Hour)
 	if err != nil {
@@ -91,7 +98,13 @@ func TestMeasureSaysWhatIsMissing(t *testing.T) {
 		"no message sent to queue q": {"mean": 4, "samples": 1},
 		"MsgProcessingDuration":      {"sent": 4},
 	} {
-		_, err := measure(context.Background(), &recorded{first: now.Add(-time.Hour), values: values}, d, now, 24*time.Hour)
+		_, err := measure(
+			context.Background(),
+			&recorded{first: now.Add(-time.Hour), values: values},
+			d,
+			now,
+			24*time.Hour,
+		)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
@@ -104,7 +117,12 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := deployed{name: "s", scale: 30, parameters: map[string]string{
-		"AcceptableDelaySeconds": "2", "MinTasks": "2", "MaxTasks": "20", "TaskCpu": "512", "SpotShare": "50", "Headroom": "3",
+		"AcceptableDelaySeconds": "2",
+		"MinTasks":               "2",
+		"MaxTasks":               "20",
+		"TaskCpu":                "512",
+		"SpotShare":              "50",
+		"Headroom":               "3",
 	}}
 	if err := d.adopt(&o); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,11 @@ func runSuite(ctx context.Context, out io.Writer, screen *terminal.Screen, o opt
 			return fmt.Errorf("%s: %w", l.title, err)
 		}
 	}
-	fmt.Fprintf(out, "%% of the messages started within %v / task-hours over those of the clairvoyant plan\n", o.delay)
+	fmt.Fprintf(
+		out,
+		"%% of the messages started within %v / task-hours over those of the clairvoyant plan\n",
+		o.delay,
+	)
 	for _, pace := range paces {
 		fmt.Fprintf(out, "\nScale-in %s:\n\n", pace)
 		printSuite(out, loads, comparisons, policies, pace)
@@ -85,7 +89,11 @@ func (l suiteLoad) scenario(o options) (simulation.Scenario, error) {
 
 // printSuite writes a Markdown table, and in bold what no other policy beats at both.
 func printSuite(
-	out io.Writer, loads []suiteLoad, comparisons []*compare.Comparison, policies []simulation.Policy, pace tracking.Pace,
+	out io.Writer,
+	loads []suiteLoad,
+	comparisons []*compare.Comparison,
+	policies []simulation.Policy,
+	pace tracking.Pace,
 ) {
 	fmt.Fprint(out, "| policy |")
 	for _, l := range loads {

@@ -6,13 +6,13 @@
 //
 // # The search
 //
-// Each setting has a short ladder of values: utilisation, headroom, minimum and maximum tasks. The ladders of the bounds
-// are made of the least fixed count that would have kept the promise in the window; the maximum is never less than twice
-// that, because the next hours may bring more than the last. There are two starts: the settings in force, and the same
-// with that fixed count as minimum. From the better one, and then from the other unless it is far behind, the search goes
-// one rung up or down in one setting at a time and stays where it is better, until nothing near is better or the replays
-// are used up. Better is: keeps the promise
-// with the margin, and is cheaper; while none does: keeps more of it.
+// Each setting has a short ladder of values: utilisation, headroom, minimum and maximum tasks. The ladders of the
+// bounds are made of the least fixed count that would have kept the promise in the window; the maximum is never less
+// than twice that, because the next hours may bring more than the last. There are two starts: the settings in force,
+// and the same with that fixed count as minimum. From the better one, and then from the other unless it is far
+// behind, the search goes one rung up or down in one setting at a time and stays where it is better, until nothing
+// near is better or the replays are used up. Better is: keeps the promise with the margin, and is cheaper; while none
+// does: keeps more of it.
 //
 // How fast target tracking scales in on AWS is not known, and changes results most. So the winner is replayed at the
 // other pace too, and has to keep the promise there; else the next cheapest gets its turn.
@@ -105,8 +105,8 @@ func Choose(ctx context.Context, r Request) (Choice, error) {
 	return s.conclude()
 }
 
-// Policy is this project with its settings chosen at each hourly retune by replaying the window before it, as the retune
-// does.
+// Policy is this project with its settings chosen at each hourly retune by replaying the window before it, as the
+// retune does.
 func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
 	tuning.Label = "project-choice"
 	tuning.Choose = func(c *simulation.Control, now policy.Settings) (policy.Settings, error) {
@@ -120,10 +120,21 @@ func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
 		current.Headroom, current.Utilization = now.Headroom, now.Utilization
 		chosen, err := Choose(context.Background(), Request{
 			Window: Window{
-				Period: known.Assumptions.Period(), Sent: sent, Processing: processing, Mean: measured.Mean, CV: measured.CV,
+				Period:     known.Assumptions.Period(),
+				Sent:       sent,
+				Processing: processing,
+				Mean:       measured.Mean,
+				CV:         measured.CV,
 			},
-			Tuning: current, Bounds: now.Bounds, Limits: known.Bounds, Delay: known.Delay, Concurrency: known.Concurrency,
-			Keep: DefaultKeep, Margin: DefaultMargin, Assumptions: known.Assumptions, Seed: known.Seed,
+			Tuning:      current,
+			Bounds:      now.Bounds,
+			Limits:      known.Bounds,
+			Delay:       known.Delay,
+			Concurrency: known.Concurrency,
+			Keep:        DefaultKeep,
+			Margin:      DefaultMargin,
+			Assumptions: known.Assumptions,
+			Seed:        known.Seed,
 		})
 		return chosen.Settings, err
 	}
@@ -376,7 +387,12 @@ func (s *search) conclude() (Choice, error) {
 }
 
 func (s *search) reason(c Choice) string {
-	keeps := fmt.Sprintf("would have kept %.1f %% of the last %v for %.1f task-hours", 100*c.Kept, c.Span, c.TaskHours)
+	keeps := fmt.Sprintf(
+		"would have kept %.1f %% of the last %v for %.1f task-hours",
+		100*c.Kept,
+		c.Span,
+		c.TaskHours,
+	)
 	switch goal := s.request.Keep + s.request.Margin; {
 	case !c.Better:
 		return "the settings in force are the best of " + fmt.Sprint(len(s.found)) + " replays: they " + keeps

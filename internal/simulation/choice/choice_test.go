@@ -13,16 +13,16 @@ import (
 	"sqs-dynamic-target-tracking/internal/tracking"
 )
 
-// day is a measured day: messages sent in each minute.
-func day(sent func(minute int) float64) Window {
-	w := Window{Period: time.Minute, Sent: make([]float64, 24*60), Mean: 5 * time.Second, CV: 0.3}
+// hours is a measured window: messages sent in each minute.
+func hours(n int, sent func(minute int) float64) Window {
+	w := Window{Period: time.Minute, Sent: make([]float64, n*60), Mean: 5 * time.Second, CV: 0.3}
 	for i := range w.Sent {
 		w.Sent[i] = sent(i)
 	}
 	return w
 }
 
-func smooth(minute int) float64 { return 90 - 60*math.Cos(2*math.Pi*float64(minute)/1440) }
+func smooth(minute int) float64 { return 90 - 60*math.Cos(2*math.Pi*float64(minute)/360) }
 
 // bursts of five minutes, each half an hour: over before target tracking acts.
 func bursts(minute int) float64 {
@@ -59,7 +59,7 @@ func choose(t testing.TB, r Request) Choice {
 }
 
 func TestASmoothLoadIsServedAtLessCost(t *testing.T) {
-	c := choose(t, request(day(smooth)))
+	c := choose(t, request(hours(6, smooth)))
 	if before := c.Candidates[0]; !c.Better || c.Kept < 0.96 || c.TaskHours > 0.95*before.TaskHours {
 		t.Errorf("chose %+v, which keeps %.3f for %.1f task-hours; before %.3f for %.1f",
 			c.Settings, c.Kept, c.TaskHours, before.Kept, before.TaskHours)
@@ -70,7 +70,7 @@ func TestASmoothLoadIsServedAtLessCost(t *testing.T) {
 }
 
 func TestBurstsNeedAMinimum(t *testing.T) {
-	c := choose(t, request(day(bursts)))
+	c := choose(t, request(hours(6, bursts)))
 	if before := c.Candidates[0]; before.Kept > 0.9 {
 		t.Fatalf("the settings in force keep %.3f of the bursts: the test needs harder ones", before.Kept)
 	}
@@ -80,7 +80,7 @@ func TestBurstsNeedAMinimum(t *testing.T) {
 }
 
 func TestWhatCannotBeKeptIsSaid(t *testing.T) {
-	r := request(day(bursts))
+	r := request(hours(6, bursts))
 	r.Limits.Max, r.Bounds.Max = 10, 10
 	c := choose(t, r)
 	if !strings.Contains(c.Reason, "no settings keep the promise") || c.Kept <= c.Candidates[0].Kept {
@@ -89,7 +89,7 @@ func TestWhatCannotBeKeptIsSaid(t *testing.T) {
 }
 
 func TestTheBestSettingsStay(t *testing.T) {
-	r := request(day(smooth))
+	r := request(hours(6, smooth))
 	first := choose(t, r)
 	r.Tuning.Headroom, r.Tuning.Utilization, r.Bounds = first.Headroom, first.Utilization, first.Bounds
 	if second := choose(t, r); second.TaskHours > first.TaskHours || second.Kept < 0.96 {
@@ -99,7 +99,7 @@ func TestTheBestSettingsStay(t *testing.T) {
 }
 
 func TestTheSameWindowGivesTheSameChoice(t *testing.T) {
-	r := request(day(bursts))
+	r := request(hours(6, bursts))
 	if first, second := choose(t, r), choose(t, r); !reflect.DeepEqual(first, second) {
 		t.Error("two choices from the same window differ")
 	}
@@ -115,7 +115,7 @@ func TestARequestThatCannotBeIsRefused(t *testing.T) {
 		"a share of 2":          func(r *Request) { r.Keep = 2 },
 		"slow":                  func(r *Request) { r.Assumptions.Tracking.ScaleInPace = "slow" },
 	} {
-		r := request(day(smooth))
+		r := request(hours(6, smooth))
 		change(&r)
 		_, err := Choose(context.Background(), r)
 		if err == nil || !strings.Contains(err.Error(), name) {
@@ -125,13 +125,13 @@ func TestARequestThatCannotBeIsRefused(t *testing.T) {
 }
 
 func TestAWindowIsReplayedAsItWasMeasured(t *testing.T) {
-	w := day(smooth)
+	w := hours(6, smooth)
 	w.Sent[3] = math.NaN()
 	w.Processing = make([]time.Duration, len(w.Sent))
-	for i := 720; i < 1440; i++ {
+	for i := 180; i < 360; i++ {
 		w.Processing[i] = 10 * time.Second // twice the mean in the second half
 	}
-	load, err := w.Load("day", 1)
+	load, err := w.Load("window", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestAWindowIsReplayedAsItWasMeasured(t *testing.T) {
 	}
 	var first, second, n, m float64
 	for i, at := range load.At {
-		if at < 12*time.Hour {
+		if at < 3*time.Hour {
 			first, n = first+load.Work[i].Seconds(), n+1
 		} else {
 			second, m = second+load.Work[i].Seconds(), m+1
@@ -159,7 +159,7 @@ func TestAWindowIsReplayedAsItWasMeasured(t *testing.T) {
 
 // BenchmarkDay is what a Lambda function has to do: 24 hours of 100 messages a minute, in under 10 s and 256 MB.
 func BenchmarkDay(b *testing.B) {
-	r := request(day(func(minute int) float64 { return 100 + 50*math.Sin(float64(minute)/60) }))
+	r := request(hours(24, func(minute int) float64 { return 100 + 50*math.Sin(float64(minute)/60) }))
 	b.ReportAllocs()
 	for b.Loop() {
 		choose(b, r)

@@ -18,7 +18,12 @@ import (
 
 var proportional = []tracking.Pace{tracking.Proportional}
 
-func scenario(t *testing.T, length time.Duration, arrivals simulation.Arrivals, durations simulation.Durations) simulation.Scenario {
+func scenario(
+	t *testing.T,
+	length time.Duration,
+	arrivals simulation.Arrivals,
+	durations simulation.Durations,
+) simulation.Scenario {
 	t.Helper()
 	load, err := simulation.NewLoad(t.Name(), length, arrivals, durations, 1)
 	if err != nil {
@@ -30,7 +35,13 @@ func scenario(t *testing.T, length time.Duration, arrivals simulation.Arrivals, 
 	}
 }
 
-func compared(t *testing.T, s simulation.Scenario, tuning policy.Project, paces []tracking.Pace, names ...string) *Comparison {
+func compared(
+	t *testing.T,
+	s simulation.Scenario,
+	tuning policy.Project,
+	paces []tracking.Pace,
+	names ...string,
+) *Comparison {
 	t.Helper()
 	var policies []simulation.Policy
 	for _, name := range names {
@@ -61,8 +72,9 @@ func TestAgreesWithAnIndependentSimulation(t *testing.T) {
 		want        map[string]figures
 	}{
 		{"smooth", "nab_nyc_taxi_14d_30min", map[string]figures{
-			"guide": {67, 5.6}, "copilot": {72, 8.0}, "cdk": {100, 2.3}, "backlog": {67, 5.6}, "project-static": {100, 1.6},
-			"fixed:14": {99.7, 1.7},
+			"guide": {67, 5.6}, "copilot": {72, 8.0}, "cdk": {100, 2.3}, "backlog": {67, 5.6},
+			"project-static": {100, 1.6},
+			"fixed:14":       {99.7, 1.7},
 		}},
 		{"noisy", "nab_elb_request_count_14d_5min", map[string]figures{
 			"blueprint": {63, 6.7}, "guide": {64, 5.1}, "copilot": {70, 7.9}, "cdk": {99.7, 5.6}, "backlog": {63, 5.1},
@@ -73,7 +85,12 @@ func TestAgreesWithAnIndependentSimulation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := scenario(t, arrivals.Length(), simulation.FromTrace(arrivals.ScaleTo(busy)), simulation.Fixed(5*time.Second))
+			s := scenario(
+				t,
+				arrivals.Length(),
+				simulation.FromTrace(arrivals.ScaleTo(busy)),
+				simulation.Fixed(5*time.Second),
+			)
 			tuning := policy.Defaults()
 			tuning.Headroom, tuning.Utilization = 4, 0.7 // the settings that the figures are for
 			var names []string
@@ -84,7 +101,14 @@ func TestAgreesWithAnIndependentSimulation(t *testing.T) {
 				want := test.want[o.Policy]
 				t.Logf("%-15s kept %5.1f (%v), ratio %.2f (%v)", o.Policy, o.Kept, want.kept, o.Ratio, want.ratio)
 				if math.Abs(o.Kept-want.kept) > 3 || math.Abs(o.Ratio-want.ratio) > 0.1*want.ratio+0.05 {
-					t.Errorf("%s keeps %.1f %% at %.2f, there %.1f %% at %.2f", o.Policy, o.Kept, o.Ratio, want.kept, want.ratio)
+					t.Errorf(
+						"%s keeps %.1f %% at %.2f, there %.1f %% at %.2f",
+						o.Policy,
+						o.Kept,
+						o.Ratio,
+						want.kept,
+						want.ratio,
+					)
 				}
 			}
 		})
@@ -101,7 +125,10 @@ func TestGoals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drift := simulation.Drifting(five, []simulation.DriftPoint{{At: 8 * time.Hour, Factor: 1}, {At: 16 * time.Hour, Factor: 3}})
+	drift := simulation.Drifting(
+		five,
+		[]simulation.DriftPoint{{At: 8 * time.Hour, Factor: 1}, {At: 16 * time.Hour, Factor: 3}},
+	)
 	chosen := []simulation.Policy{choice.Policy(policy.Defaults(), 24*time.Hour)}
 	for name, test := range map[string]struct {
 		scenario    simulation.Scenario
@@ -118,14 +145,26 @@ func TestGoals(t *testing.T) {
 		for _, o := range c.Outcomes {
 			t.Logf("%s: %.2f %% at %.2f", name, o.Kept, o.Ratio)
 			if o.Kept < test.kept || o.Ratio > test.ratio {
-				t.Errorf("%s: keeps %.2f %% at %.2f, the goal is %v %% at %v", name, o.Kept, o.Ratio, test.kept, test.ratio)
+				t.Errorf(
+					"%s: keeps %.2f %% at %.2f, the goal is %v %% at %v",
+					name,
+					o.Kept,
+					o.Ratio,
+					test.kept,
+					test.ratio,
+				)
 			}
 		}
 	}
 }
 
 func TestPacesAreTakenTogetherWhereTheyMakeNoDifference(t *testing.T) {
-	s := scenario(t, 6*time.Hour, simulation.OnOff(200, 20*time.Minute, 40*time.Minute), simulation.Fixed(5*time.Second))
+	s := scenario(
+		t,
+		6*time.Hour,
+		simulation.OnOff(200, 20*time.Minute, 40*time.Minute),
+		simulation.Fixed(5*time.Second),
+	)
 	both := []tracking.Pace{tracking.Proportional, tracking.OneAtATime}
 	c := compared(t, s, policy.Defaults(), both, "guide", "keda", "fixed:20")
 	var got []string
@@ -211,10 +250,13 @@ func TestParseAxes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(axes[0].Values) != 8 || math.Abs(axes[0].Values[7]-0.95) > 1e-9 || !reflect.DeepEqual(axes[1].Values, []float64{0, 2, 5}) {
+	if len(axes[0].Values) != 8 || math.Abs(axes[0].Values[7]-0.95) > 1e-9 ||
+		!reflect.DeepEqual(axes[1].Values, []float64{0, 2, 5}) {
 		t.Errorf("axes %v", axes)
 	}
-	for _, text := range []string{"", "speed=1:2:1", "headroom", "headroom=", "headroom=1:2", "headroom=2:1:1", "headroom=1:2:0", "min=x"} {
+	for _, text := range []string{
+		"", "speed=1:2:1", "headroom", "headroom=", "headroom=1:2", "headroom=2:1:1", "headroom=1:2:0", "min=x",
+	} {
 		if _, err := ParseAxes(text); err == nil || !strings.Contains(err.Error(), "sweep ") {
 			t.Errorf("%q: error %v", text, err)
 		}

@@ -64,8 +64,11 @@ func ParseAxes(text string) ([]Axis, error) {
 	for _, part := range strings.Split(text, ",") {
 		name, values, ok := strings.Cut(part, "=")
 		if _, known := settings[name]; !ok || !known {
-			return nil, fmt.Errorf("sweep %q: write setting=from:to:step with one of headroom, utilization, out-cooldown, "+
-				"in-cooldown, min, max, concurrency, delay, start-up, staleness", part)
+			return nil, fmt.Errorf(
+				"sweep %q: write setting=from:to:step with one of headroom, utilization, out-cooldown, "+
+					"in-cooldown, min, max, concurrency, delay, start-up, staleness",
+				part,
+			)
 		}
 		axis, err := parseValues(values)
 		if err != nil {

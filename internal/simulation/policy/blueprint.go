@@ -66,7 +66,10 @@ func (b Blueprint) Begin(c *simulation.Control) error {
 func pointedElsewhere() []tracking.MetricQuery {
 	metrics := visiblePerTask()
 	elsewhere := *metrics[1].Metric
-	elsewhere.Dimensions = []tracking.Dimension{{Name: "ClusterName", Value: "other"}, {Name: "ServiceName", Value: "other"}}
+	elsewhere.Dimensions = []tracking.Dimension{
+		{Name: "ClusterName", Value: "other"},
+		{Name: "ServiceName", Value: "other"},
+	}
 	metrics[1].Metric = &elsewhere
 	return metrics
 }

@@ -36,7 +36,11 @@ func (k KEDA) Begin(c *simulation.Control) error {
 	c.Every(hpaSync, 0, func() error {
 		counts, pods := c.Look(), c.Capacity().Desired
 		want := int(math.Ceil(float64(counts.Visible+counts.InFlight) / length))
-		if off := float64(counts.Visible+counts.InFlight) / (length * float64(max(1, pods))); math.Abs(off-1) <= hpaTolerance {
+		if off := float64(
+			counts.Visible+counts.InFlight,
+		) / (length * float64(max(1, pods))); math.Abs(
+			off-1,
+		) <= hpaTolerance {
 			want = pods
 		}
 		recommended = append(recommended, want)

@@ -32,8 +32,14 @@ func perTask(result string, addends ...tracking.MetricQuery) []tracking.MetricQu
 
 func backlogPerTask() []tracking.MetricQuery {
 	visible, inFlight := simulation.Visible("Average"), simulation.InFlight("Average")
-	return perTask("backlogPerTask",
-		tracking.MetricQuery{ID: "visible", Metric: &visible}, tracking.MetricQuery{ID: "inFlight", Metric: &inFlight})
+	return perTask(
+		"backlogPerTask",
+		tracking.MetricQuery{
+			ID:     "visible",
+			Metric: &visible,
+		},
+		tracking.MetricQuery{ID: "inFlight", Metric: &inFlight},
+	)
 }
 
 func sentPerTask() []tracking.MetricQuery {
@@ -41,8 +47,8 @@ func sentPerTask() []tracking.MetricQuery {
 	return perTask("sentPerTask", tracking.MetricQuery{ID: "sent", Metric: &sent})
 }
 
-// visiblePerTask is m1 / m2 of the AWS guide and of the blueprint: messages that wait, divided by running tasks. Without
-// a task it has no value.
+// visiblePerTask is m1 / m2 of the AWS guide and of the blueprint: messages that wait, divided by running tasks.
+// Without a task it has no value.
 func visiblePerTask() []tracking.MetricQuery {
 	visible, running := simulation.Visible("Average"), simulation.RunningTasks()
 	return []tracking.MetricQuery{

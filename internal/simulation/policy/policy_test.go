@@ -12,7 +12,12 @@ import (
 	"sqs-dynamic-target-tracking/internal/tracking"
 )
 
-func run(t *testing.T, p simulation.Policy, load *simulation.Load, change ...func(*simulation.Scenario)) *simulation.Result {
+func run(
+	t *testing.T,
+	p simulation.Policy,
+	load *simulation.Load,
+	change ...func(*simulation.Scenario),
+) *simulation.Result {
 	t.Helper()
 	s := simulation.Scenario{
 		Load: load, Assumptions: simulation.DefaultAssumptions(), Delay: time.Minute, Processing: 5 * time.Second,
@@ -28,7 +33,12 @@ func run(t *testing.T, p simulation.Policy, load *simulation.Load, change ...fun
 	return result
 }
 
-func load(t *testing.T, length time.Duration, arrivals simulation.Arrivals, durations simulation.Durations) *simulation.Load {
+func load(
+	t *testing.T,
+	length time.Duration,
+	arrivals simulation.Arrivals,
+	durations simulation.Durations,
+) *simulation.Load {
 	t.Helper()
 	l, err := simulation.NewLoad(t.Name(), length, arrivals, durations, 1)
 	if err != nil {
@@ -99,7 +109,12 @@ func TestTheBlueprintStopsScalingAfterItsFirstUpdate(t *testing.T) {
 	desired := result.Series.Desired
 	for minute := 90; minute < len(desired); minute++ {
 		if desired[minute] != desired[90] {
-			t.Fatalf("minute %d: %d tasks wanted, %d half an hour after its first run", minute, desired[minute], desired[90])
+			t.Fatalf(
+				"minute %d: %d tasks wanted, %d half an hour after its first run",
+				minute,
+				desired[minute],
+				desired[90],
+			)
 		}
 	}
 	if repaired := run(t, policy.Blueprint{}, l); repaired.Actions < 2*result.Actions {
@@ -119,7 +134,12 @@ func TestTheBlueprintsWorkerDoesLongJobsTwice(t *testing.T) {
 
 func TestKEDAFollowsTheQueue(t *testing.T) {
 	l := load(t, time.Hour, simulation.Burst(600, time.Hour), five)
-	result := run(t, policy.KEDA{QueueLength: 12}, l, func(s *simulation.Scenario) { s.Tasks, s.Assumptions.Staleness = 1, 0 })
+	result := run(
+		t,
+		policy.KEDA{QueueLength: 12},
+		l,
+		func(s *simulation.Scenario) { s.Tasks, s.Assumptions.Staleness = 1, 0 },
+	)
 	peak := slices.Max(result.Series.Desired)
 	if peak < 40 || peak > 50 {
 		t.Errorf("%d pods at most for 600 messages of 12 a pod, want about 50", peak)
@@ -149,10 +169,10 @@ func TestAFixedCountStays(t *testing.T) {
 // TestLooks are as old as assumed, and bounds act at once: what a policy stands on that follows the live queue.
 func TestLooks(t *testing.T) {
 	l := load(t, time.Hour, simulation.Burst(100, time.Hour), simulation.Fixed(time.Minute))
-	for _, staleness := range []time.Duration{0, 30 * time.Second} {
+	for staleness, want := range map[time.Duration]time.Duration{0: 20 * time.Second, 30 * time.Second: 40 * time.Second} {
 		p := &looker{}
 		result := run(t, p, l, func(s *simulation.Scenario) { s.Tasks, s.Assumptions.Staleness = 1, staleness })
-		if want := 20 * time.Second * max(1, (staleness+19*time.Second)/(20*time.Second)); p.seen != want {
+		if p.seen != want {
 			t.Errorf("counts %v old: the burst is seen after %v, want %v", staleness, p.seen, want)
 		}
 		if most := slices.Max(result.Series.Desired); most != 50 {

@@ -37,8 +37,8 @@ type Project struct {
 type Retune struct {
 	Every  time.Duration // 0: never
 	Window time.Duration // of the durations that a retune measures
-	// On drift the targets are made anew as soon as the mean duration over DriftWindow, looked at as often, is more than
-	// DriftFactor times what they were made for, or less than its inverse. A factor of 0: never.
+	// On drift the targets are made anew as soon as the mean duration over DriftWindow, looked at as often, is more
+	// than DriftFactor times what they were made for, or less than its inverse. A factor of 0: never.
 	DriftFactor float64
 	DriftWindow time.Duration
 	Rails       backlog.Rails
@@ -182,7 +182,11 @@ func (r *retuner) drifted() error {
 
 func (r *retuner) retune(window time.Duration) error {
 	now := r.control.Measured(window)
-	proposal, err := r.Retune.Rails.Propose(r.promise, r.targets, backlog.Reading{Samples: now.Samples, Mean: now.Mean})
+	proposal, err := r.Retune.Rails.Propose(
+		r.promise,
+		r.targets,
+		backlog.Reading{Samples: now.Samples, Mean: now.Mean},
+	)
 	if err != nil || !proposal.Change {
 		return err
 	}
@@ -197,7 +201,11 @@ func fromZero(c *simulation.Control, cooldown time.Duration) tracking.StepScalin
 	waiting := alarm(c, []tracking.MetricQuery{
 		{ID: "visible", Metric: &visible},
 		{ID: "running", Metric: &running},
-		{ID: "waiting", Expression: "IF(visible > 0, IF(FILL(FILL(running, REPEAT), 0) < 1, 1, 0), 0)", ReturnData: true},
+		{
+			ID:         "waiting",
+			Expression: "IF(visible > 0, IF(FILL(FILL(running, REPEAT), 0) < 1, 1, 0), 0)",
+			ReturnData: true,
+		},
 	}, c.Scenario().Assumptions.Period(), 2)
 	zero := 0.0
 	return tracking.StepScaling{

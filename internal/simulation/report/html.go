@@ -42,11 +42,21 @@ func HTML(w io.Writer, p Page) error {
 	c := p.Comparison
 	table := grid(c)
 	data := map[string]any{
-		"Title": "Simulation: " + c.Scenario.Load.Name, "Headline": headline(c), "Command": p.Command,
-		"Measured": p.Measured, "Verdict": Verdict(c), "Head": table[0], "Legend": Legend(),
-		"Rows": table[1 : 1+len(c.Outcomes)], "Bounds": table[1+len(c.Outcomes):],
-		"Scatter": embed("cost against promise kept", Scatter(c)), "Pictures": pictures(p),
-		"Assumptions": assumptions(c), "Bounded": fmt.Sprintf("%d to %d", c.Scenario.Bounds.Min, c.Scenario.Bounds.Max),
+		"Title":    "Simulation: " + c.Scenario.Load.Name,
+		"Headline": headline(c),
+		"Command":  p.Command,
+		"Measured": p.Measured,
+		"Verdict":  Verdict(c),
+		"Head":     table[0],
+		"Legend":   Legend(),
+		"Rows":     table[1 : 1+len(c.Outcomes)],
+		"Bounds":   table[1+len(c.Outcomes):],
+		"Scatter":  embed("cost against promise kept", Scatter(c)),
+		"Pictures": pictures(p),
+		"Assumptions": assumptions(
+			c,
+		),
+		"Bounded": fmt.Sprintf("%d to %d", c.Scenario.Bounds.Min, c.Scenario.Bounds.Max),
 	}
 	if p.Sweep != nil {
 		data["Sweep"] = embed("sweep", SweepScatter("settings of this project", p.Sweep, c.Goal))

@@ -19,8 +19,8 @@ const longestWait = 10
 // palette is used for the policies of a picture in their order.
 var palette = []chart.Color{chart.Blue, chart.Orange, chart.Green, chart.Purple, chart.Red, chart.Gray}
 
-// Picture draws queue, tasks and waits of up to six outcomes with one time axis. For a single outcome it also draws what
-// its targets hold: the metric against the target.
+// Picture draws queue, tasks and waits of up to six outcomes with one time axis. For a single outcome it also draws
+// what its targets hold: the metric against the target.
 func Picture(c *compare.Comparison, outcomes []compare.Outcome, view View) chart.Chart {
 	outcomes = outcomes[:min(len(outcomes), len(palette))]
 	d := newDrawing(c, view)
@@ -137,8 +137,14 @@ func (d drawing) targets(s *simulation.Series) []chart.Panel {
 		title string
 		value func(i int) float64
 	}{
-		"backlog target": {"backlog per task", perTask(func(i int) float64 { return float64(s.Visible[i] + s.InFlight[i]) })},
-		"rate target":    {"messages sent a period and task", perTask(func(i int) float64 { return float64(s.Sent[i]) })},
+		"backlog target": {
+			"backlog per task",
+			perTask(func(i int) float64 { return float64(s.Visible[i] + s.InFlight[i]) }),
+		},
+		"rate target": {
+			"messages sent a period and task",
+			perTask(func(i int) float64 { return float64(s.Sent[i]) }),
+		},
 	}
 	var panels []chart.Panel
 	for _, name := range s.NoteNames() {

@@ -129,12 +129,21 @@ func TestSeriesCSVHasARowAPeriod(t *testing.T) {
 func TestPicture(t *testing.T) {
 	c := example(t)
 	one := Picture(c, c.Outcomes[:1], View{}).SVG()
-	for _, want := range []string{"messages that wait", "running tasks", "backlog per task", "messages sent a period", "promise"} {
+	for _, want := range []string{
+		"messages that wait", "running tasks", "backlog per task", "messages sent a period", "promise",
+	} {
 		if !strings.Contains(one, want) {
 			t.Errorf("the picture of one policy does not show %q", want)
 		}
 	}
-	if together := Picture(c, Together(c), View{From: 30 * time.Minute, To: time.Hour}).SVG(); strings.Contains(together, "target") {
+	if together := Picture(
+		c,
+		Together(c),
+		View{From: 30 * time.Minute, To: time.Hour},
+	).SVG(); strings.Contains(
+		together,
+		"target",
+	) {
 		t.Error("the picture of several policies shows the target of one")
 	}
 }
@@ -145,7 +154,15 @@ func TestHTMLNeedsNoOtherFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sweep, err := compare.RunSweep(context.Background(), c.Scenario, c.Goal, policy.Defaults(), axes, tracking.Proportional, nil)
+	sweep, err := compare.RunSweep(
+		context.Background(),
+		c.Scenario,
+		c.Goal,
+		policy.Defaults(),
+		axes,
+		tracking.Proportional,
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +171,9 @@ func TestHTMLNeedsNoOtherFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := out.String()
-	for _, want := range []string{"two bursts", "fixed:20", "clairvoyant plan", "Settings on the front", "scaleInPace", "simulate &lt;b&gt;"} {
+	for _, want := range []string{
+		"two bursts", "fixed:20", "clairvoyant plan", "Settings on the front", "scaleInPace", "simulate &lt;b&gt;",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the report lacks %q", want)
 		}
@@ -170,7 +189,9 @@ func TestHTMLNeedsNoOtherFile(t *testing.T) {
 }
 
 func TestShortTexts(t *testing.T) {
-	for percent, want := range map[float64]string{100: "100.0", 99.994: "99.99", 99.999: "99.99", 99.5: "99.50", 42.04: "42.0"} {
+	for percent, want := range map[float64]string{
+		100: "100.0", 99.994: "99.99", 99.999: "99.99", 99.5: "99.50", 42.04: "42.0",
+	} {
 		if got := kept(percent); got != want {
 			t.Errorf("kept(%v) = %s, want %s", percent, got, want)
 		}

@@ -46,10 +46,11 @@ func SweepScatter(title string, s *compare.Sweep, goal float64) string {
 }
 
 const (
-	scatterWidth, scatterHeight    = 860.0, 440.0
-	scatterLeft, scatterRight      = 56.0, 20.0
-	scatterTop, scatterBottom      = 44.0, 46.0
-	scatterInsideX, scatterInsideY = scatterWidth - scatterLeft - scatterRight, scatterHeight - scatterTop - scatterBottom
+	scatterWidth, scatterHeight = 860.0, 440.0
+	scatterLeft, scatterRight   = 56.0, 20.0
+	scatterTop, scatterBottom   = 44.0, 46.0
+	scatterInsideX              = scatterWidth - scatterLeft - scatterRight
+	scatterInsideY              = scatterHeight - scatterTop - scatterBottom
 )
 
 // scatter has a logarithmic axis of cost, and one of promise that spreads what is close to 100 %.
@@ -63,13 +64,28 @@ func scatter(title string, dots []dot, goal float64) string {
 	y := func(v float64) float64 { return scatterTop + scatterInsideY*spreadShare(v)/spreadShare(least) }
 
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s">`,
-		scatterWidth, scatterHeight, scatterWidth, scatterHeight, html.EscapeString(title))
+	fmt.Fprintf(
+		&b,
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" `+
+			`aria-label="%s">`,
+		scatterWidth,
+		scatterHeight,
+		scatterWidth,
+		scatterHeight,
+		html.EscapeString(title),
+	)
 	b.WriteString(scatterStyle)
 	fmt.Fprintf(&b, `<rect class="paper" width="%g" height="%g"/>`, scatterWidth, scatterHeight)
 	fmt.Fprintf(&b, `<text x="%g" y="19" class="title">%s</text>`, scatterLeft, html.EscapeString(title))
 	writeGrid(&b, x, y, low, high, least)
-	fmt.Fprintf(&b, `<line class="goal" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`, scatterLeft, scatterWidth-scatterRight, y(goal), y(goal))
+	fmt.Fprintf(
+		&b,
+		`<line class="goal" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`,
+		scatterLeft,
+		scatterWidth-scatterRight,
+		y(goal),
+		y(goal),
+	)
 	label := labelBox{scatterWidth - scatterRight - 72, y(goal) - 5, 70}
 	fmt.Fprintf(&b, `<text x="%g" y="%.1f" class="goaltext">goal %.4g %%</text>`, label.x, label.y, goal)
 	writeFront(&b, dots, x, y)
@@ -80,9 +96,11 @@ func scatter(title string, dots []dot, goal float64) string {
 
 const scatterStyle = `<style>text{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328}
 .title{font-size:15px;font-weight:600}.soft{fill:#656d76}.paper{fill:#fff}.grid{stroke:#8b949e;stroke-opacity:.28}
-.front{fill:none;stroke:#1a7f37;stroke-width:2}.on{fill:#1a7f37}.off{fill:#0969da;fill-opacity:.65}.bound{fill:none;stroke:#656d76;stroke-width:1.5}
+.front{fill:none;stroke:#1a7f37;stroke-width:2}.on{fill:#1a7f37}.off{fill:#0969da;fill-opacity:.65}
+.bound{fill:none;stroke:#656d76;stroke-width:1.5}
 .goal{stroke:#cf222e;stroke-dasharray:5 4}.goaltext{fill:#cf222e}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.soft{fill:#9198a1}.paper{fill:#0d1117}.front{stroke:#3fb950}.on{fill:#3fb950}
+@media (prefers-color-scheme:dark){text{fill:#e6edf3}.soft{fill:#9198a1}.paper{fill:#0d1117}
+.front{stroke:#3fb950}.on{fill:#3fb950}
 .off{fill:#58a6ff}.bound{stroke:#9198a1}.goal{stroke:#ff7b72}.goaltext{fill:#ff7b72}}</style>`
 
 // spreadShare grows from 0 at 100 %, fast at first: 99 and 99.9 % can be told apart.
@@ -93,19 +111,43 @@ func writeGrid(b *strings.Builder, x, y func(float64) float64, low, high, least 
 		if v < low || v > high {
 			continue
 		}
-		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/>`, x(v), x(v), scatterTop, scatterHeight-scatterBottom)
-		fmt.Fprintf(b, `<text class="soft" x="%.1f" y="%g" text-anchor="middle">%g</text>`, x(v), scatterHeight-scatterBottom+16, v)
+		fmt.Fprintf(
+			b,
+			`<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/>`,
+			x(v),
+			x(v),
+			scatterTop,
+			scatterHeight-scatterBottom,
+		)
+		fmt.Fprintf(
+			b,
+			`<text class="soft" x="%.1f" y="%g" text-anchor="middle">%g</text>`,
+			x(v),
+			scatterHeight-scatterBottom+16,
+			v,
+		)
 	}
 	for _, v := range []float64{100, 99.5, 98, 95, 90, 80, 70, 60, 40, 20, 0} {
 		if v < least {
 			break
 		}
-		fmt.Fprintf(b, `<line class="grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`, scatterLeft, scatterWidth-scatterRight, y(v), y(v))
+		fmt.Fprintf(
+			b,
+			`<line class="grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`,
+			scatterLeft,
+			scatterWidth-scatterRight,
+			y(v),
+			y(v),
+		)
 		fmt.Fprintf(b, `<text class="soft" x="%g" y="%.1f" text-anchor="end">%g</text>`, scatterLeft-6, y(v)+4, v)
 	}
 	fmt.Fprintf(b, `<text class="soft" x="%g" y="36">started within the delay, %%</text>`, scatterLeft)
-	fmt.Fprintf(b, `<text class="soft" x="%g" y="%g" text-anchor="end">task-hours, times those of the clairvoyant plan</text>`,
-		scatterWidth-scatterRight, scatterHeight-10)
+	fmt.Fprintf(
+		b,
+		`<text class="soft" x="%g" y="%g" text-anchor="end">task-hours, times those of the clairvoyant plan</text>`,
+		scatterWidth-scatterRight,
+		scatterHeight-10,
+	)
 }
 
 func writeFront(b *strings.Builder, dots []dot, x, y func(float64) float64) {
@@ -166,8 +208,16 @@ func writeDots(b *strings.Builder, dots []dot, x, y func(float64) float64, goal 
 			if d.onFront != front {
 				continue
 			}
-			fmt.Fprintf(b, `<circle class="%s" cx="%.1f" cy="%.1f" r="4.5"><title>%s: %.2f %% at %.2f</title></circle>`,
-				d.class(), x(d.x), y(d.y), html.EscapeString(d.name), d.y, d.x)
+			fmt.Fprintf(
+				b,
+				`<circle class="%s" cx="%.1f" cy="%.1f" r="4.5"><title>%s: %.2f %% at %.2f</title></circle>`,
+				d.class(),
+				x(d.x),
+				y(d.y),
+				html.EscapeString(d.name),
+				d.y,
+				d.x,
+			)
 			if !front && len(dots) > manyDots {
 				continue
 			}

@@ -24,9 +24,21 @@ func SeriesCSV(w io.Writer, s *simulation.Series) error {
 	for i := range s.Visible {
 		row := []string{
 			strconv.FormatFloat((time.Duration(i) * s.Period).Seconds(), 'g', -1, 64),
-			number(s.Visible[i]), number(s.InFlight[i]), number(s.Running[i]), count(s.Desired[i]), count(s.Pending[i]),
-			count(s.Floor[i]), count(s.Ceiling[i]), count(s.Sent[i]), count(s.Started[i]), count(s.InTime[i]),
-			number(s.WaitMean[i]), number(s.WaitMax[i]), number(s.Work[i]),
+			number(
+				s.Visible[i],
+			),
+			number(s.InFlight[i]),
+			number(s.Running[i]),
+			count(s.Desired[i]),
+			count(s.Pending[i]),
+			count(s.Floor[i]),
+			count(s.Ceiling[i]),
+			count(s.Sent[i]),
+			count(s.Started[i]),
+			count(s.InTime[i]),
+			number(s.WaitMean[i]),
+			number(s.WaitMax[i]),
+			number(s.Work[i]),
 		}
 		for _, name := range notes {
 			row = append(row, number(at(s.Notes[name], i)))

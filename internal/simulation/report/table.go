@@ -84,7 +84,7 @@ func Legend() []string {
 		"kept: share of messages that started within the delay; p50 to max: how long they waited",
 		"ratio: task-hours over those of the clairvoyant plan, which knows all arrivals and keeps everything",
 		"turns: changes of direction; doubled: work done again or thrown away",
-		"θU, θO: tasks missing, too many, in % of the demand; τU, τO: share of time with that (demand: the clairvoyant plan's)",
+		"θU, θO: tasks missing, too many, in % of the demand (the clairvoyant plan's); τU, τO: share of time with that",
 		"υ: share of the minutes in which supply and demand do not move the same way",
 	}
 }
@@ -148,7 +148,11 @@ func bounds(c *compare.Comparison) []compare.Row {
 		}
 	}
 	return []compare.Row{
-		row(fmt.Sprintf("(best fixed count: %d)", r.FixedTasks), 100*r.FixedKept, float64(r.FixedTasks)*length.Hours()),
+		row(
+			fmt.Sprintf("(best fixed count: %d)", r.FixedTasks),
+			100*r.FixedKept,
+			float64(r.FixedTasks)*length.Hours(),
+		),
 		row("(clairvoyant plan)", 100, r.Plan.Billed.Hours()),
 		row("(sum of work)", 100, r.Work.Hours()),
 	}

@@ -113,7 +113,7 @@ func (w *world) DescribeServices(context.Context, *ecs.DescribeServicesInput, ..
 			deployment("ACTIVE", w.settled, ecstypes.DeploymentRolloutStateCompleted),
 		}
 	}
-	return &ecs.DescribeServicesOutput{Services: []ecstypes.Service{service}}, nil
+	return &ecs.DescribeServicesOutput{Services: []ecstypes.Service{service}}, w.fail["DescribeServices"]
 }
 
 func (w *world) DescribeTaskDefinition(

@@ -115,13 +115,23 @@ func (r Resource) situation(ctx context.Context, event cfn.Event, repository str
 	if s.Request.Rollback, err = r.Stack.rollingBack(ctx, event.StackID); err != nil {
 		return Situation{}, err
 	}
-	running, err := r.Stack.running(ctx, event.StackID)
+	err = r.observe(ctx, event.StackID, repository, &s)
+	if err != nil && s.Request.Rollback && s.Record != nil {
+		// A rollback that fails leaves the stack where only a person gets it out. The last answer is the best guess.
+		s.Running, err = s.Record.Image, nil
+	}
+	return s, err
+}
+
+// observe fills in what the service runs.
+func (r Resource) observe(ctx context.Context, stack, repository string, s *Situation) error {
+	running, err := r.Stack.running(ctx, stack)
 	if err != nil || running == nil {
-		return s, err
+		return err
 	}
 	s.TaskDefinition = running.taskDefinition
 	s.Running, err = r.own(ctx, repository, running.image)
-	return s, err
+	return err
 }
 
 // own returns the image by digest if it is one of the repository and still there, else nothing.

@@ -173,6 +173,18 @@ func TestRollbackOfTheStackRestoresThePipelinesImage(t *testing.T) {
 	}
 }
 
+// TestRollbackOfTheStackDoesNotFail: the service cannot be looked at, which must not keep the stack from going back.
+func TestRollbackOfTheStackDoesNotFail(t *testing.T) {
+	b := setup(t)
+	first, _ := b.answer(t, b.event(cfn.RequestCreate, nil, b.properties("512")))
+	b.deploy("td:1", first)
+	b.status, b.fail["DescribeServices"] = cfntypes.StackStatusUpdateRollbackInProgress, errors.New("AccessDenied")
+	got, _ := b.answer(t, b.event(cfn.RequestUpdate, b.properties("1024"), b.properties("512")))
+	if got != first {
+		t.Errorf("the rollback answered %s, want the last answer %s", got, first)
+	}
+}
+
 func TestRestoreLeavesTheServiceAlone(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, b *bench){
 		"no record": func(*testing.T, *bench) {},

@@ -39,7 +39,7 @@ type Stack struct {
 
 // task is what a service runs.
 type task struct {
-	cluster, service string // ARN or name
+	cluster, service string // names
 	taskDefinition   string // ARN
 	image            string // of the worker's container, as the task definition names it
 }
@@ -73,7 +73,7 @@ func (s Stack) running(ctx context.Context, stack string) (*task, error) {
 	if len(parts) != 3 {
 		return nil, nil // not made yet
 	}
-	return s.describe(ctx, parts[1], id)
+	return s.describe(ctx, parts[1], parts[2])
 }
 
 func (s Stack) describe(ctx context.Context, cluster, service string) (*task, error) {

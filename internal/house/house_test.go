@@ -25,7 +25,6 @@ const (
 	lambda    = "github.com/aws/aws-lambda-go/"
 	formation = "github.com/awslabs/goformation/v7"
 	yaml      = "gopkg.in/yaml.v3"
-	expr      = "github.com/expr-lang/expr"
 	cbor      = "github.com/fxamacker/cbor/v2"
 	errgroup  = "golang.org/x/sync/"
 	terminal  = "golang.org/x/term"
@@ -51,7 +50,7 @@ var house = []room{
 	{"internal/backlog", nil},
 	{"internal/trace", nil},
 	{"internal/chart", nil},
-	{"internal/tracking", []string{expr}},
+	{"internal/tracking", nil},
 	{"internal/simulation", []string{
 		module + "internal/tracking", module + "internal/backlog", module + "internal/trace", module + "internal/chart",
 	}},

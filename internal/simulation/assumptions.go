@@ -94,9 +94,9 @@ const (
 func DefaultAssumptions() Assumptions {
 	return Assumptions{
 		Tracking:          tracking.DefaultAssumptions(),
-		SQSDelay:          -1,
-		TaskDelay:         -1,
-		WorkerDelay:       -1,
+		SQSDelay:          -time.Second,
+		TaskDelay:         -time.Second,
+		WorkerDelay:       -time.Second,
 		Sampling:          Mean,
 		Staleness:         30 * time.Second,
 		TransientCount:    1,

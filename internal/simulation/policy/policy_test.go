@@ -169,7 +169,9 @@ func TestAFixedCountStays(t *testing.T) {
 // TestLooks are as old as assumed, and bounds act at once: what a policy stands on that follows the live queue.
 func TestLooks(t *testing.T) {
 	l := load(t, time.Hour, simulation.Burst(100, time.Hour), simulation.Fixed(time.Minute))
-	for staleness, want := range map[time.Duration]time.Duration{0: 20 * time.Second, 30 * time.Second: 40 * time.Second} {
+	for staleness, want := range map[time.Duration]time.Duration{
+		0: 20 * time.Second, 30 * time.Second: 40 * time.Second,
+	} {
 		p := &looker{}
 		result := run(t, p, l, func(s *simulation.Scenario) { s.Tasks, s.Assumptions.Staleness = 1, staleness })
 		if p.seen != want {

@@ -339,7 +339,8 @@ func metricsAreMeasured(s *stage) {
 	took := time.Since(begin).Seconds()
 	count, sum := s.samples("MsgProcessingDuration")
 	if count != 25 || sum <= 2.5 || sum > 5*took {
-		s.Errorf("MsgProcessingDuration: %v samples, sum %v in %v s; want 25 of a little more than 0.1", count, sum, took)
+		s.Errorf("MsgProcessingDuration: %v samples, sum %v in %v s; want 25 of a little more than 0.1",
+			count, sum, took)
 	}
 	data, calls := s.aws.Metrics()
 	if calls > int(took)+3 {

@@ -24,7 +24,9 @@ func TestLocalStory(t *testing.T) {
 	var told strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	o := options{root: root, speed: 30, stack: "story", trace: "azure_llm_conv_1h_10s", rate: 40, minTasks: 1, maxTasks: 10}
+	o := options{
+		root: root, speed: 30, stack: "story", trace: "azure_llm_conv_1h_10s", rate: 40, minTasks: 1, maxTasks: 10,
+	}
 	err = run(ctx, terminal.NewLog(&told), o)
 	t.Logf("the story:\n%s", told.String())
 	if err != nil {

@@ -96,7 +96,8 @@ func (o *options) complete() error {
 		return fmt.Errorf("-speed %g is not one of %v", o.speed, speeds)
 	}
 	if o.rate <= 0 || o.minTasks < 0 || o.maxTasks < max(1, o.minTasks) {
-		return fmt.Errorf("-rate %g, -min %d, -max %d: a rate is above 0, and 0 <= min <= max", o.rate, o.minTasks, o.maxTasks)
+		return fmt.Errorf("-rate %g, -min %d, -max %d: a rate is above 0, and 0 <= min <= max",
+			o.rate, o.minTasks, o.maxTasks)
 	}
 	root, err := checkout()
 	o.root = root

@@ -152,7 +152,9 @@ func (c *camera) look(ctx context.Context) (scene, error) {
 func (c *camera) scalings() []tracking.Activity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := slices.SortedFunc(maps.Values(c.activities), func(a, b tracking.Activity) int { return a.Start.Compare(b.Start) })
+	all := slices.SortedFunc(maps.Values(c.activities), func(a, b tracking.Activity) int {
+		return a.Start.Compare(b.Start)
+	})
 	return slices.DeleteFunc(all, func(a tracking.Activity) bool {
 		return len(a.NotScaled) > 0 || a.Start.Before(c.began)
 	})

@@ -142,7 +142,8 @@ func (w *world) blueprintLoad(ctx context.Context) error {
 		return fmt.Errorf("enable the rule %s: %w", w.rule, err)
 	}
 	waited := pause(ctx, w.fast(blueprintLoad))
-	if _, err := w.events.DisableRule(context.WithoutCancel(ctx), &eventbridge.DisableRuleInput{Name: &w.rule}); err != nil {
+	_, err := w.events.DisableRule(context.WithoutCancel(ctx), &eventbridge.DisableRuleInput{Name: &w.rule})
+	if err != nil {
 		return fmt.Errorf("disable the rule %s: %w", w.rule, err)
 	}
 	return waited

@@ -38,7 +38,8 @@ func given() scene {
 				{Name: "stack-backlog", Target: 13, Value: 121, High: alarm(tracking.StateAlarm, 3, 3),
 					Low: alarm(tracking.StateOK, 0, 15)},
 				{Name: "stack-rate", Target: 9.6, Value: math.NaN(),
-					High: alarm(tracking.StateInsufficientData, 0, 3), Low: alarm(tracking.StateInsufficientData, 0, 15)},
+					High: alarm(tracking.StateInsufficientData, 0, 3),
+					Low:  alarm(tracking.StateInsufficientData, 0, 15)},
 			},
 			Activities: []tracking.Activity{
 				{Start: began.Add(21 * time.Second), Description: "Setting desired count to 10.",
@@ -84,7 +85,8 @@ func TestParametersAreScaled(t *testing.T) {
 		o := options{speed: speed, minTasks: 1, maxTasks: 10}
 		parameters := o.parameters()
 		for name, want := range map[string]time.Duration{
-			"MetricPeriodSeconds": period, "ScaleOutCooldownSeconds": cooldown, "AcceptableDelaySeconds": acceptableDelay,
+			"MetricPeriodSeconds": period, "ScaleOutCooldownSeconds": cooldown,
+			"AcceptableDelaySeconds": acceptableDelay,
 		} {
 			seconds, err := time.ParseDuration(parameters[name] + "s")
 			if err != nil {

@@ -1,5 +1,5 @@
-// Package awsconfig tells the scripts which cloud they talk to: AWS, as the environment and the shared files say, or the
-// local engine that runs in this checkout.
+// Package awsconfig tells the scripts which cloud they talk to: AWS, as the environment and the shared files say, or
+// the local engine that runs in this checkout.
 package awsconfig
 
 import (
@@ -68,7 +68,8 @@ func findRunning() (string, error) {
 			return "", err
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("no local engine runs in this checkout: start one with `go run ./scripts/run-local -keep`")
+			return "", errors.New("no local engine runs in this checkout: start one with " +
+				"`go run ./scripts/run-local -keep`")
 		}
 	}
 }

@@ -43,8 +43,12 @@ func TestEndOfAClosedBodyIsNoError(t *testing.T) {
 			if test.wrapped {
 				client = &Client{late}
 			}
-			queue := sqs.New(sqs.Options{Region: "eu-west-1", HTTPClient: client, Credentials: aws.AnonymousCredentials{}})
-			_, err := queue.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: aws.String("http://queue/q")})
+			queue := sqs.New(sqs.Options{
+				Region: "eu-west-1", HTTPClient: client, Credentials: aws.AnonymousCredentials{},
+			})
+			_, err := queue.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+				QueueUrl: aws.String("http://queue/q"),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

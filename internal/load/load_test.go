@@ -61,7 +61,8 @@ func TestPlaySendsEveryArrivalOnceAndInTime(t *testing.T) {
 func TestPlayEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("refused")
-		if _, err := (Player{Sender: &fakeSender{fail: refused}}).Play(t.Context(), arrivals, numbered); !errors.Is(err, refused) {
+		_, err := Player{Sender: &fakeSender{fail: refused}}.Play(t.Context(), arrivals, numbered)
+		if !errors.Is(err, refused) {
 			t.Errorf("got error %v, want that of the sender", err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

@@ -205,8 +205,9 @@ func sendTrace(ctx context.Context, sender *produce.Sender, arrivals trace.Trace
 		arrivals.Length().Round(time.Second), sender.QueueURL)
 	started := time.Now()
 	player := load.Player{Sender: sender, Progress: func(sent int) {
-		line := fmt.Sprintf("%s %d of %d sent, %v of %v", terminal.Bar(float64(sent), float64(arrivals.Total()), 30), sent,
-			arrivals.Total(), time.Since(started).Round(time.Second), arrivals.Length().Round(time.Second))
+		bar := terminal.Bar(float64(sent), float64(arrivals.Total()), 30)
+		line := fmt.Sprintf("%s %d of %d sent, %v of %v", bar, sent, arrivals.Total(),
+			time.Since(started).Round(time.Second), arrivals.Length().Round(time.Second))
 		screen.Show([]string{line}, line, time.Now())
 	}}
 	sent, err := player.Play(ctx, arrivals, func(index int, _ time.Duration) produce.Message {

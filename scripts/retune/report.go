@@ -31,8 +31,9 @@ func readReport(output json.RawMessage) (string, error) {
 	if decided := outcome.Decided; decided != nil {
 		row()
 		row("target", "before", "wanted", "after")
-		row("backlog per task", cell(decided.Current.Backlog), cell(decided.Wanted.Backlog), cell(after(outcome).Backlog))
-		row("sent per task", cell(decided.Current.Rate), cell(decided.Wanted.Rate), cell(after(outcome).Rate))
+		now := after(outcome)
+		row("backlog per task", cell(decided.Current.Backlog), cell(decided.Wanted.Backlog), cell(now.Backlog))
+		row("sent per task", cell(decided.Current.Rate), cell(decided.Wanted.Rate), cell(now.Rate))
 	}
 	tabs.Flush()
 	if outcome.Decided != nil {

@@ -88,14 +88,14 @@ func (w *world) film(ctx context.Context, screen *terminal.Screen, camera *camer
 		case <-w.cloud.Failed():
 			return w.cloud.Err()
 		case now := <-ticker.C:
-			scene, err := camera.look(ctx)
+			seen, err := camera.look(ctx)
 			if ctx.Err() != nil {
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			screen.Show(scene.lines(screen), scene.line(), now)
+			screen.Show(seen.lines(screen), seen.line(), now)
 		}
 	}
 }

@@ -155,7 +155,6 @@ func (c *Cloud) startParts(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	c.serve(listener)
-	c.holdDeletions()
 	if err := c.startAgent(parts); err != nil {
 		return err
 	}

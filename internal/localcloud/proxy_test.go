@@ -237,18 +237,43 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-func TestDeletedStack(t *testing.T) {
+func TestRepeatedExecuteChangeSet(t *testing.T) {
+	for body, want := range map[string]int{
+		"<Message>ChangeSet is in EXECUTE_IN_PROGRESS</Message>": http.StatusOK,
+		"<Message>ChangeSet is in FAILED</Message>":              http.StatusBadRequest,
+	} {
+		emulator := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, body)
+		}))
+		defer emulator.Close()
+		at, err := url.Parse(emulator.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cloud := &Cloud{proxy: newProxy(at, slog.New(slog.DiscardHandler))}
+		cloud.proxy.serve("cloudformation", cloud.serveCloudFormation())
+		front := httptest.NewServer(cloud.proxy)
+		defer front.Close()
+		status, answer := send(t, front, "/", map[string]string{"Content-Type": formType,
+			"Authorization": signedAs("test", "cloudformation")}, "Action=ExecuteChangeSet&ChangeSetName=c")
+		if status != want {
+			t.Errorf("after %q the client is answered %d, %s", body, status, answer)
+		}
+	}
+}
+
+func TestFormOf(t *testing.T) {
 	tests := []struct{ body, contentType, want string }{
-		{"Action=DeleteStack&StackName=demo", formType + "; charset=utf-8", "demo"},
-		{"Action=DescribeStacks&StackName=demo", formType, ""},
+		{"Action=DeleteStack&StackName=demo", formType + "; charset=utf-8", "DeleteStack"},
 		{"Action=DeleteStack&StackName=demo", "application/json", ""},
 		{"%zz", formType, ""},
 	}
 	for _, test := range tests {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 		r.Header.Set("Content-Type", test.contentType)
-		if got := deletedStack(r, []byte(test.body)); got != test.want {
-			t.Errorf("%q as %s deletes %q, want %q", test.body, test.contentType, got, test.want)
+		if got := formOf(r, []byte(test.body)).Get("Action"); got != test.want {
+			t.Errorf("%q as %s is the action %q, want %q", test.body, test.contentType, got, test.want)
 		}
 	}
 }

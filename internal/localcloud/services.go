@@ -49,6 +49,7 @@ func (c *Cloud) startServices() {
 		Log:       c.config.Log.With("part", "autoscaling"),
 	})
 	c.WatchSQS(c.monitoring.ObserveSQS)
+	c.proxy.serve("cloudformation", c.serveCloudFormation())
 	c.proxy.serve("ecr", http.HandlerFunc(c.serveECR))
 	c.proxy.serve("monitoring", c.monitoring)
 	c.proxy.serve("application-autoscaling", c.autoscaling)

@@ -17,8 +17,8 @@ const maxHold = 20 * time.Second
 
 // serveCloudFormation passes requests on, and makes two of them fit for `sam`, which is patient with AWS:
 //
-//   - DeleteStack is answered when the stack is gone. `sam delete` looks once at once and then every 30 s, which would be
-//     the longest part of a local deletion of two seconds.
+//   - DeleteStack is answered when the stack is gone. `sam delete` looks once at once and then every 30 s, which would
+//     be the longest part of a local deletion of two seconds.
 //   - ExecuteChangeSet that is repeated while the change set is being executed succeeds, as on AWS: a client repeats a
 //     call whose answer it did not get in time, as happens on a busy machine.
 func (c *Cloud) serveCloudFormation() http.Handler {

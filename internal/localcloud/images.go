@@ -83,6 +83,9 @@ func (i *images) findPulled(ctx context.Context, repository, digest string, as a
 	registry := workerimage.Registry{Login: workerimage.ECRLogin(api)}
 	image := agent.Image{Digest: digest}
 	// Into a folder of this process's own first, since only a pull tells how the image wants to be run.
+	if err := os.MkdirAll(i.dir(""), 0o755); err != nil {
+		return agent.Image{}, fmt.Errorf("make the folder of images: %w", err)
+	}
 	image.Root, err = os.MkdirTemp(i.dir(""), "pulled-")
 	if err != nil {
 		return agent.Image{}, fmt.Errorf("make a folder for the image: %w", err)

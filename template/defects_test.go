@@ -10,7 +10,7 @@ import (
 // of the functions and the worker have their tests there.
 
 // The hourly rule was disabled, and a redeploy reset the tuned target.
-func TestDefect06RetuneIsScheduledAndRedeployKeepsTargets(t *testing.T) {
+func TestDefect6RetuneIsScheduledAndRedeployKeepsTargets(t *testing.T) {
 	d := committed(t)
 	want(t, "state", d.property(t, "RetuneTimer", "State"), ref("RetuneState"))
 	want(t, "default state", at(d.section("Parameters")["RetuneState"], "Default"), "ENABLED")
@@ -34,12 +34,12 @@ func TestDefect06RetuneIsScheduledAndRedeployKeepsTargets(t *testing.T) {
 }
 
 // The count of tasks was reset by a redeploy just so.
-func TestDefect06RedeployKeepsTheNumberOfTasks(t *testing.T) {
+func TestDefect6RedeployKeepsTheNumberOfTasks(t *testing.T) {
 	want(t, "DesiredCount", committed(t).property(t, "Service", "DesiredCount"), nil)
 }
 
 // m1 / m2 divided by zero with no running task, and the service never left zero.
-func TestDefect07NoRunningTask(t *testing.T) {
+func TestDefect7NoRunningTask(t *testing.T) {
 	d := committed(t)
 	backlog := d.property(t, "BacklogScalingPolicy", policyMetrics).([]any)
 	for _, tt := range []struct {
@@ -82,7 +82,7 @@ func TestDefect07NoRunningTask(t *testing.T) {
 }
 
 // In-flight messages were not counted: busy tasks looked idle and were removed.
-func TestDefect08MessagesInFlightCount(t *testing.T) {
+func TestDefect8MessagesInFlightCount(t *testing.T) {
 	d := committed(t)
 	backlog := d.property(t, "BacklogScalingPolicy", policyMetrics).([]any)
 	got := calculate(t, backlog, map[string][]float64{
@@ -99,7 +99,7 @@ func TestDefect08MessagesInFlightCount(t *testing.T) {
 }
 
 // Visibility was 30 s without extension: longer messages were processed twice.
-func TestDefect09VisibilityOutlastsTheWorkersHeartbeat(t *testing.T) {
+func TestDefect9VisibilityOutlastsTheWorkersHeartbeat(t *testing.T) {
 	d := committed(t)
 	want(t, "queue", d.property(t, "Queue", "VisibilityTimeout"), ref("VisibilityTimeoutSeconds"))
 	if v := float(at(d.section("Parameters")["VisibilityTimeoutSeconds"], "Default")); v < 60 {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,6 +123,31 @@ func TestPackageNames(t *testing.T) {
 		if name := filepath.Base(filepath.Dir(file)); slices.Contains(empty, name) {
 			t.Errorf("%s: a package named %s says nothing", file, name)
 		}
+	}
+}
+
+// TestLocalTestsAreRun: scripts/test runs the tests that need the local engine by their name. One with another name
+// would be skipped without a word.
+func TestLocalTestsAreRun(t *testing.T) {
+	named := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	found := 0
+	for file := range sources(t) {
+		content, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(content), "//go:build local\n") {
+			continue
+		}
+		for _, name := range named.FindAllStringSubmatch(string(content), -1) {
+			found++
+			if !strings.HasPrefix(name[1], "TestLocal") {
+				t.Errorf("%s: %s is never run, its name must begin with TestLocal", file, name[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("found no test with the build tag local")
 	}
 }
 

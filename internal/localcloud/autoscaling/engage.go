@@ -149,12 +149,6 @@ func (s *Server) capacity(ctx context.Context, k key) (tracking.Capacity, error)
 	for _, d := range one.Deployments {
 		c.Deploying = c.Deploying || len(one.Deployments) > 1 || d.RolloutState == "IN_PROGRESS"
 	}
-	if s.Observed != nil {
-		if live, known := s.Observed(cluster, service); known {
-			live.Desired = c.Desired
-			return live, nil
-		}
-	}
 	return c, nil
 }
 

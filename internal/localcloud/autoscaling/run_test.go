@@ -189,7 +189,7 @@ func TestADeletedServiceDeregistersItsTarget(t *testing.T) {
 	})
 }
 
-// Pain: never stuck at zero with one message. The step policy from zero is set off by an alarm that names it.
+// Pain 6: never stuck at zero with one message. The step policy from zero is set off by an alarm that names it.
 func TestTheStepPolicyLeavesZero(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, nil)

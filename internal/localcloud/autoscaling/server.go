@@ -46,8 +46,6 @@ type Config struct {
 
 	ECS     services // required for targets of ECS; nil: services are assumed to exist, nothing is set
 	Monitor monitor  // required for targets of ECS to be alive; nil: policies are stored only
-	// Observed tells the live counts of a service, where they are known better than from DescribeServices. nil: not.
-	Observed func(cluster, service string) (c tracking.Capacity, known bool)
 	// Event sends an event of the source aws.application-autoscaling to the default bus. nil: none are sent.
 	Event func(ctx context.Context, detailType string, resources []string, detail any) error
 	// Authorize decides whether the caller in ctx may do action ("application-autoscaling:PutScalingPolicy") on

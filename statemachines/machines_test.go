@@ -28,9 +28,9 @@ import (
 	"sqs-dynamic-target-tracking/internal/retune"
 )
 
-// TestLocalMachines executes both machines on the local engine, with the functions that SAM built, until every state and
-// every Catch has been reached. Faults have real causes: a permission taken away, a function misconfigured or without
-// concurrency, a policy or the topic deleted by hand.
+// TestLocalMachines executes both machines on the local engine, with the functions that SAM built, until every state
+// and every Catch has been reached. Faults have real causes: a permission taken away, a function misconfigured or
+// without concurrency, a policy or the topic deleted by hand.
 func TestLocalMachines(t *testing.T) {
 	w := start(t)
 	w.stopTasks(t)

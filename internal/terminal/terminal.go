@@ -80,13 +80,6 @@ func (s *Screen) Clear() {
 	s.block = nil
 }
 
-// Keep turns the block into lines that stay.
-func (s *Screen) Keep() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.block = nil
-}
-
 func (s *Screen) erase() {
 	if s.live && len(s.block) > 0 {
 		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", len(s.block))

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"sqs-dynamic-target-tracking/internal/chart"
 	"sqs-dynamic-target-tracking/internal/terminal"
@@ -16,7 +15,7 @@ type reel struct {
 	minutes           []float64
 	visible, inFlight []float64
 	desired, running  []float64
-	policies          map[string]policyReel // by the last word of the policy's name
+	policies          map[string]policyReel // by the policy's short name
 }
 
 type policyReel struct{ value, target []float64 }
@@ -30,7 +29,7 @@ func develop(film []moment) reel {
 		r.desired = append(r.desired, float64(m.desired))
 		r.running = append(r.running, float64(m.running))
 		for _, p := range m.policies {
-			name := p.Name[strings.LastIndexByte(p.Name, '-')+1:]
+			name := shortName(p)
 			of := r.policies[name]
 			of.value = append(pad(of.value, i), p.Value)
 			of.target = append(pad(of.target, i), p.Target)

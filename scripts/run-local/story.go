@@ -133,7 +133,7 @@ func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *c
 	}
 
 	chapter(4, "no more messages: the queue empties, and tasks go once both policies agree")
-	return retunes, w.awaitRest(ctx, camera)
+	return retunes, w.awaitRest(ctx, screen, camera)
 }
 
 // blueprintLoad leaves the rule enabled for a while that starts the produce machine each minute.
@@ -247,20 +247,24 @@ func (w *world) startRetune(ctx context.Context, input map[string]any) (executio
 	return w.following.Follow(ctx, arn, nil)
 }
 
-// awaitRest waits until the queue is empty and the tasks are down to their minimum, or long enough.
-func (w *world) awaitRest(ctx context.Context, camera *camera) error {
+// awaitRest waits until the queue is empty and the tasks are down to their minimum. The story has an end even so: after
+// longestEnd it says what is still there.
+func (w *world) awaitRest(ctx context.Context, screen *terminal.Screen, camera *camera) error {
 	deadline := time.Now().Add(w.fast(longestEnd))
+	var now scene
 	for time.Now().Before(deadline) {
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 		camera.mu.Lock()
-		now := camera.last
+		now = camera.last
 		camera.mu.Unlock()
 		if now.account.Open == 0 && now.queue == (counts{}) && now.tasks.Running == w.minTasks {
 			return nil
 		}
 	}
+	screen.Printf("the story ends here, %.0f minutes after the last message was sent: %d tasks run (the minimum is %d), "+
+		"%d messages are left", longestEnd.Minutes(), now.tasks.Running, w.minTasks, now.account.Open)
 	return nil
 }
 

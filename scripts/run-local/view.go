@@ -25,21 +25,28 @@ func (s scene) lines(screen *terminal.Screen) []string {
 	for _, policy := range s.scaling.Policies {
 		block = append(block, policyLine(screen, policy))
 	}
+	for _, step := range s.scaling.Steps {
+		block = append(block, strings.TrimRight("  from zero  a first task while messages wait and none runs   out "+
+			alarm(screen, step, terminal.Red), " "))
+	}
 	block = append(block, fmt.Sprintf("  wait     p50 %8s   p95 %8s   started within %s: %.1f %%",
 		s.story(s.account.Quantile(0.5)), s.story(s.account.Quantile(0.95)), wholeSeconds(acceptableDelay),
 		100*s.account.Within(time.Duration(float64(acceptableDelay)/s.speed))))
 	return append(block, s.activityLines(screen)...)
 }
 
+// shortName leaves the name of the stack out of a policy's.
+func shortName(p autoscaling.PolicyView) string { return p.Name[strings.LastIndexByte(p.Name, '-')+1:] }
+
 // policyLine shows a policy's metric against its target, and how far its two alarms are on their way.
 func policyLine(screen *terminal.Screen, p autoscaling.PolicyView) string {
-	name := p.Name[strings.LastIndexByte(p.Name, '-')+1:]
 	value, bar := "–", terminal.Bar(0, 1, 20)
 	if !math.IsNaN(p.Value) {
 		value, bar = fmt.Sprintf("%.1f", p.Value), terminal.Bar(p.Value, 2*p.Target, 20)
 	}
 	return strings.TrimRight(fmt.Sprintf("  %-8s %s %6s per task, target %5.1f   out %s   in %s",
-		name, bar, value, p.Target, alarm(screen, p.High, terminal.Red), alarm(screen, p.Low, terminal.Blue)), " ")
+		shortName(p), bar, value, p.Target, alarm(screen, p.High, terminal.Red),
+		alarm(screen, p.Low, terminal.Blue)), " ")
 }
 
 func alarm(screen *terminal.Screen, a tracking.AlarmStatus, colour terminal.Colour) string {
@@ -86,7 +93,7 @@ func (s scene) line() string {
 	text := fmt.Sprintf("%s  visible %4d  in flight %3d  tasks %2d of %2d", clock(s.at), s.queue.visible,
 		s.queue.inFlight, s.tasks.Running, s.tasks.Desired)
 	for _, p := range s.scaling.Policies {
-		text += fmt.Sprintf("  %s %.1f/%.1f", p.Name[strings.LastIndexByte(p.Name, '-')+1:], p.Value, p.Target)
+		text += fmt.Sprintf("  %s %.1f/%.1f", shortName(p), p.Value, p.Target)
 	}
 	return text
 }

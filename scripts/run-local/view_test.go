@@ -70,6 +70,16 @@ func TestSceneIsWhatPeopleSee(t *testing.T) {
 	}
 }
 
+// TestSceneShowsTheStepFromZero: with MinTasks 0 one sees how far the alarm is that starts the first task.
+func TestSceneShowsTheStepFromZero(t *testing.T) {
+	scene := given()
+	scene.scaling.Steps = []tracking.AlarmStatus{{State: tracking.StateOK, Breaching: 1, Needed: 2}}
+	const want = "\n  from zero  a first task while messages wait and none runs   out  1 of 2  ok\n"
+	if got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n"); !strings.Contains(got, want) {
+		t.Errorf("the scene reads\n%s\nwithout %q", got, want)
+	}
+}
+
 func TestClock(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "00:00", 63 * time.Second: "01:03", 75 * time.Minute: "75:00", -time.Second: "-00:01",

@@ -14,9 +14,6 @@ import (
 	"sqs-dynamic-target-tracking/internal/tracking"
 )
 
-// extraDatapoints is how many datapoints beyond its N an alarm reads for late ones; seen on AWS for 60 s periods.
-const extraDatapoints = 2
-
 func (s *Server) putMetricAlarm(
 	ctx context.Context,
 	in *cloudwatch.PutMetricAlarmInput,
@@ -160,7 +157,8 @@ func (s *Server) alarmSpec(in *cloudwatch.PutMetricAlarmInput) (tracking.AlarmSp
 	spec := tracking.AlarmSpec{
 		Name: *in.AlarmName, Comparison: tracking.Comparison(in.ComparisonOperator), Threshold: *in.Threshold,
 		EvaluationPeriods: int(*in.EvaluationPeriods), DatapointsToAlarm: int(aws.ToInt32(in.DatapointsToAlarm)),
-		TreatMissing: tracking.MissingData(aws.ToString(in.TreatMissingData)), ExtraDatapoints: extraDatapoints,
+		TreatMissing:    tracking.MissingData(aws.ToString(in.TreatMissingData)),
+		ExtraDatapoints: tracking.DefaultAssumptions().ExtraDatapoints,
 	}
 	period := in.Period
 	if in.MetricName != nil {

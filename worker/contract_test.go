@@ -204,7 +204,8 @@ func TestContract(t *testing.T) {
 }
 
 func jobsAreDoneOnce(s *stage) {
-	// Until the first delete, what is in flight is in hand.
+	// When the first delete arrives, what is in flight is in hand, or is being deleted: a slot is free when its job is
+	// done, and a receive may overtake the delete.
 	var atFirst atomic.Int64
 	s.aws.SQS.Fault = func(c sqstest.Call) sqstest.Fault {
 		if _, inFlight, _ := s.count("jobs"); strings.HasPrefix(c.Action, "DeleteMessage") {
@@ -219,8 +220,8 @@ func jobsAreDoneOnce(s *stage) {
 	if n := s.received(); n != 30 {
 		s.Errorf("%d deliveries of 30 messages", n)
 	}
-	if n := atFirst.Load(); n > 5 {
-		s.Errorf("%d messages in flight before the first delete, with a concurrency of 5", n)
+	if n := atFirst.Load(); n > 2*5 {
+		s.Errorf("%d messages in flight at the first delete, with a concurrency of 5", n)
 	}
 }
 

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,13 @@ func (o *outcomes) add(b *batcher, ids ...string) {
 			o.told[id] = append(o.told[id], err)
 		}})
 	}
+}
+
+// all is what the entries were told so far.
+func (o *outcomes) all() map[string][]error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.told)
 }
 
 func letters(n int) (ids []string) {
@@ -139,7 +147,7 @@ func TestAFailedEntryIsTriedAgainAlone(t *testing.T) {
 		if got := s.sizes(); len(got) != 3 || got[0] != 5 || got[1] != 1 || got[2] != 1 {
 			t.Errorf("batches %v, want 5, 1, 1", got)
 		}
-		for id, errs := range o.told {
+		for id, errs := range o.all() {
 			if len(errs) != 1 || (errs[0] != nil) != (id == "d") {
 				t.Errorf("%s was told %v", id, errs)
 			}
@@ -156,10 +164,10 @@ func TestClosingTellsEveryEntryExactlyOnce(t *testing.T) {
 		b.close()
 		o.add(b, "late")
 		synctest.Wait()
-		if len(o.told) != 27 {
-			t.Errorf("%d of 27 were told", len(o.told))
+		if n := len(o.all()); n != 27 {
+			t.Errorf("%d of 27 were told", n)
 		}
-		for id, errs := range o.told {
+		for id, errs := range o.all() {
 			if len(errs) != 1 || errs[0] == nil {
 				t.Errorf("%s was told %v", id, errs)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,9 +93,9 @@ func TestACanaryReachesTheTeamWhereItAsksForIt(t *testing.T) {
 		b := setup(t)
 		b.sendCanary("good", "", "")
 		b.sendCanary("bad", "", "")
-		calls := 0
+		var calls atomic.Int64
 		b.OnCanary = func(_ context.Context, m Message) error {
-			if calls++; *m.Attributes[AttributeCanaryToken].StringValue == "bad" {
+			if calls.Add(1); *m.Attributes[AttributeCanaryToken].StringValue == "bad" {
 				return errors.New("the database is out of reach")
 			}
 			return nil
@@ -103,8 +104,8 @@ func TestACanaryReachesTheTeamWhereItAsksForIt(t *testing.T) {
 		time.Sleep(time.Second)
 		b.finish()
 		b.expect(queueURL, 0, 0, 2)
-		if calls != 2 || len(b.states.success) != 1 || len(b.states.failures) != 1 {
-			t.Fatalf("%d calls, answers %v, %v", calls, b.states.success, b.states.failures)
+		if calls.Load() != 2 || len(b.states.success) != 1 || len(b.states.failures) != 1 {
+			t.Fatalf("%d calls, answers %v, %v", calls.Load(), b.states.success, b.states.failures)
 		}
 		var cause CanaryAnswer
 		if err := json.Unmarshal([]byte(*b.states.failures[0].Cause), &cause); err != nil ||

@@ -175,8 +175,8 @@ func TestMetricsThatHangHoldUpTheEndNoLongerThanTheyMay(t *testing.T) {
 	})
 }
 
-// Whenever the process is killed, what is finished and not deleted yet is done again. With a network that takes 3 ms for
-// a call this is at most 2 in 100 of what is finished, on average, and never more than 3 beyond that.
+// Whenever the process is killed, what is finished and not deleted yet is done again. With a network that takes 3 ms
+// for a call this is at most 2 in 100 of what is finished, on average, and never more than 3 beyond that.
 func TestLittleIsDoneAgainAfterACrash(t *testing.T) {
 	for _, test := range []struct {
 		slots int

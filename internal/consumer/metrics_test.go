@@ -221,6 +221,7 @@ func TestSlotsBusyIsTheMeanOverTheMinute(t *testing.T) {
 		b.start((&record{}).sleeper(30 * time.Second))
 		b.send(4)
 		time.Sleep(70 * time.Second)
+		b.finish()
 		var busy []float64
 		for _, d := range b.cloud.calls[0].data {
 			if *d.MetricName == MetricSlotsBusy {
@@ -230,7 +231,6 @@ func TestSlotsBusyIsTheMeanOverTheMinute(t *testing.T) {
 		if len(busy) != 1 || math.Abs(busy[0]-2) > 0.01 {
 			t.Errorf("%s %v, want 2: 4 slots for half of the minute", MetricSlotsBusy, busy)
 		}
-		b.finish()
 	})
 }
 

@@ -75,6 +75,8 @@ type Protection struct {
 func Serve(names ...string) *Server {
 	s := &Server{SQS: New()}
 	s.Server = httptest.NewServer(s)
+	s.SQS.mu.Lock() // for the goroutines that serve requests: they know of these queues by the lock only
+	defer s.SQS.mu.Unlock()
 	for _, name := range names {
 		s.SQS.queues[s.Queue(name)] = newQueue(s.Queue(name))
 	}

@@ -33,8 +33,8 @@ const (
 	maxTasks = 8
 )
 
-// TestLocalAgreesWithTheSimulation plays the same load into a queue of the local engine, with the real template and real
-// worker processes, and into the simulation.
+// TestLocalAgreesWithTheSimulation plays the same load into a queue of the local engine, with the real template and
+// real worker processes, and into the simulation.
 //
 // Tolerances: task-hours within 25 %, the running count within 2 tasks on average over time, the promise within 12
 // points. A second of the emulator's latency is twenty seconds here, and one datapoint that is not quite low puts a
@@ -61,8 +61,10 @@ func TestLocalAgreesWithTheSimulation(t *testing.T) {
 		playedHours, simulatedHours = playedHours+a/60, simulatedHours+b/60
 	}
 	kept := 100 * played.account.Within(3*time.Second+time.Duration(speed)*time.Millisecond)
-	t.Logf("running tasks by the minute, local engine:\n%.1f\nsimulation:\n%.1f", played.running, simulated.Series.Running)
-	t.Logf("task-hours %.2f and %.2f; running counts %.2f apart on average; kept %.1f %% and %.1f %%; p95 wait %v and %v",
+	t.Logf("running tasks by the minute, local engine:\n%.1f\nsimulation:\n%.1f",
+		played.running, simulated.Series.Running)
+	t.Logf("task-hours %.2f and %.2f; running counts %.2f apart on average; kept %.1f %% and %.1f %%; "+
+		"p95 wait %v and %v",
 		playedHours, simulatedHours, apart, kept, 100*simulated.Kept(),
 		(played.account.Quantile(0.95) * speed).Round(time.Second), simulated.Waits.Quantile(0.95).Round(time.Second))
 	if math.Abs(playedHours-simulatedHours) > 0.25*playedHours {

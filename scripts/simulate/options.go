@@ -147,7 +147,7 @@ func (o *options) registerOutput(flags *flag.FlagSet) {
 	flags.StringVar(&o.out.json, "json", "", "write everything into this JSON file; - is the standard output")
 	flags.StringVar(&o.out.series, "series", "", "write what happened in each period as CSV into this folder")
 	flags.BoolVar(&o.out.markdown, "markdown", false, "print the table for a document")
-	flags.DurationVar(&o.from, "from", 0, "pictures begin here")
+	flags.DurationVar(&o.from, "from", 0, "pictures begin here (default: of a load longer than two days its worst day)")
 	flags.DurationVar(&o.to, "to", 0, "pictures end here (default: the end)")
 }
 

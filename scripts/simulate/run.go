@@ -84,6 +84,9 @@ func simulate(ctx context.Context, screen *terminal.Screen, o options, load *sim
 		return report.Page{}, err
 	}
 	page := report.Page{Comparison: comparison, View: report.View{From: o.from, To: o.to}}
+	if !o.given["from"] && !o.given["to"] {
+		page.View = report.Telling(comparison)
+	}
 	if o.sweep == "" {
 		return page, nil
 	}

@@ -13,8 +13,41 @@ import (
 // View is the stretch of time that a picture shows. The zero value shows everything.
 type View struct{ From, To time.Duration }
 
+// Telling is the view that a picture should show when nobody chose one: everything, or of a load that is longer than two
+// days the day in which most messages were late, of all policies together. Two weeks in one picture show nothing.
+func Telling(c *compare.Comparison) View {
+	const day = 24 * time.Hour
+	if c.Scenario.Load.Length <= 2*day {
+		return View{}
+	}
+	late := make([]int, c.Scenario.Load.Length/day)
+	perDay := int(day / c.Scenario.Assumptions.Period())
+	for _, o := range c.Outcomes {
+		s := &o.Result.Series
+		for i := range s.Started {
+			if at := i / perDay; at < len(late) {
+				late[at] += int(s.Started[i] - s.InTime[i])
+			}
+		}
+	}
+	worst := 0
+	for i, n := range late {
+		if n > late[worst] {
+			worst = i
+		}
+	}
+	return View{From: time.Duration(worst) * day, To: time.Duration(worst+1) * day}
+}
+
 // longestWait is how many times the promise the axis of waits reaches at most: beyond, a wait is just late.
 const longestWait = 10
+
+func (v View) words() string {
+	if v.To == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; shown from %s to %s", span(v.From), span(v.To))
+}
 
 // palette is used for the policies of a picture in their order.
 var palette = []chart.Color{chart.Blue, chart.Orange, chart.Green, chart.Purple, chart.Red, chart.Gray}
@@ -26,7 +59,7 @@ func Picture(c *compare.Comparison, outcomes []compare.Outcome, view View) chart
 	d := newDrawing(c, view)
 	picture := chart.Chart{
 		Title:    title(c.Scenario.Load.Name, outcomes),
-		Subtitle: headline(c),
+		Subtitle: headline(c) + view.words(),
 		XLabel:   d.label,
 		Panels:   []chart.Panel{d.queue(outcomes), d.tasks(outcomes)},
 	}

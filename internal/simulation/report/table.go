@@ -176,7 +176,7 @@ func headline(c *compare.Comparison) string {
 
 func span(d time.Duration) string {
 	switch {
-	case d >= 48*time.Hour:
+	case d >= 48*time.Hour || d == 24*time.Hour:
 		return fmt.Sprintf("%.3g days", d.Hours()/24)
 	case d >= 2*time.Hour:
 		return fmt.Sprintf("%.3g hours", d.Hours())

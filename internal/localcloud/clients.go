@@ -77,14 +77,6 @@ func (c *Cloud) toolFolders() []string { return []string{c.bin(), filepath.Dir(c
 
 func (c *Cloud) bin() string { return filepath.Join(c.config.Root, ".local", "bin") }
 
-// Tool is the path of a pinned tool: sam, aws, cfn-lint, python.
-func (c *Cloud) Tool(name string) string {
-	if name == "aws" {
-		return filepath.Join(c.bin(), name)
-	}
-	return c.tools.Path(name)
-}
-
 // writeTools makes the tools of our own: aws, because version 1 of the AWS CLI sends SQS calls to AWS unless the
 // endpoint is an argument; and make where there is none, because one function's build goes through its Makefile.
 func (c *Cloud) writeTools() error {

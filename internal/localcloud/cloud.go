@@ -98,7 +98,6 @@ type Cloud struct {
 	emulator *ministack.Process
 	proxy    *proxy
 	agent    *agent.Agent
-	watchers taskWatchers
 
 	monitoring  *monitoring.Server
 	autoscaling *autoscaling.Server

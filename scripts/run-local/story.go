@@ -263,8 +263,8 @@ func (w *world) awaitRest(ctx context.Context, screen *terminal.Screen, camera *
 			return nil
 		}
 	}
-	screen.Printf("the story ends here, %.0f minutes after the last message was sent: %d tasks run (the minimum is %d), "+
-		"%d messages are left", longestEnd.Minutes(), now.tasks.Running, w.minTasks, now.account.Open)
+	screen.Printf("the story ends here, %.0f minutes after the last message was sent: %d tasks run (the minimum is "+
+		"%d), %d messages are left", longestEnd.Minutes(), now.tasks.Running, w.minTasks, now.account.Open)
 	return nil
 }
 

@@ -55,8 +55,6 @@ type Config struct {
 	StartupDelay time.Duration
 	// CloseGrace is how long Close waits between SIGTERM and SIGKILL; 0 means 5 s.
 	CloseGrace time.Duration
-	// Changed, if set, is called after each change of a task's state, from the task's goroutine.
-	Changed func(Task)
 	// Log receives what goes wrong; nil discards it.
 	Log *slog.Logger
 }

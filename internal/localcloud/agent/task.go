@@ -80,15 +80,11 @@ func (t *task) snapshot() Task {
 	return t.view
 }
 
-// change changes what is known of the task and tells whoever watches.
+// change changes what is known of the task.
 func (t *task) change(f func(*Task)) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	f(&t.view)
-	view := t.view
-	t.mu.Unlock()
-	if t.agent.config.Changed != nil {
-		t.agent.config.Changed(view)
-	}
 }
 
 // order says that the task is to end.

@@ -51,15 +51,6 @@ func Handle[In, Out any](s *Service, name string, run func(context.Context, *In)
 	}
 }
 
-// Operations lists the registered names.
-func (s *Service) Operations() []string {
-	names := make([]string, 0, len(s.operations))
-	for name := range s.operations {
-		names = append(names, name)
-	}
-	return names
-}
-
 // protocol reads and writes one wire format.
 type protocol interface {
 	read(body []byte) (any, error)

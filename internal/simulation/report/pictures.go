@@ -13,8 +13,8 @@ import (
 // View is the stretch of time that a picture shows. The zero value shows everything.
 type View struct{ From, To time.Duration }
 
-// Telling is the view that a picture should show when nobody chose one: everything, or of a load that is longer than two
-// days the day in which most messages were late, of all policies together. Two weeks in one picture show nothing.
+// Telling is the view that a picture should show when nobody chose one: everything, or of a load that is longer than
+// two days the day in which most messages were late, of all policies together. Two weeks in one picture show nothing.
 func Telling(c *compare.Comparison) View {
 	const day = 24 * time.Hour
 	if c.Scenario.Load.Length <= 2*day {

@@ -90,6 +90,7 @@ func run(ctx context.Context, screen *terminal.Screen, selected []check) error {
 		return err
 	}
 	var failed []string
+	notRun := 0
 	for _, c := range selected {
 		log, err := os.Create(filepath.Join(logs, c.name+".log"))
 		if err != nil {
@@ -99,7 +100,13 @@ func run(ctx context.Context, screen *terminal.Screen, selected []check) error {
 		err = screen.Step(c.name, func(tell func(string)) error {
 			tell(c.about)
 			on.tell = tell
-			return c.run(ctx, &on)
+			err := c.run(ctx, &on)
+			if reason := (errNotRun{}); errors.As(err, &reason) {
+				notRun++
+				tell(reason.Error())
+				return nil
+			}
+			return err
 		})
 		log.Close()
 		if ctx.Err() != nil {
@@ -110,7 +117,7 @@ func run(ctx context.Context, screen *terminal.Screen, selected []check) error {
 			screen.Printf("%s\n  %v; the whole output is in %s", tail(log.Name(), 60), err, log.Name())
 		}
 	}
-	screen.Printf("\n%d passed, %d failed", len(selected)-len(failed), len(failed))
+	screen.Printf("\n%d passed, %d failed, %d skipped", len(selected)-len(failed)-notRun, len(failed), notRun)
 	if len(failed) > 0 {
 		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
 	}

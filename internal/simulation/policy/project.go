@@ -44,7 +44,7 @@ type Retune struct {
 	Rails       backlog.Rails
 }
 
-// Defaults are the template's defaults. docs/tuning.md shows what they rest on.
+// Defaults are the settings that docs/tuning.md arrives at. The template's headroom, window and drift are not these yet.
 func Defaults() Project {
 	return Project{
 		Headroom:         4,

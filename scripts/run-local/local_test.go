@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sqs-dynamic-target-tracking/internal/produce"
 	"sqs-dynamic-target-tracking/internal/terminal"
 )
 
@@ -50,5 +51,56 @@ func TestLocalStory(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(root, ".local", "running.env")); !os.IsNotExist(err) {
 		t.Errorf("the environment file of the closed engine is still there: %v", err)
+	}
+}
+
+// TestLocalFromZero is one message for a service without tasks: a task starts for it, and when nothing more comes the
+// service goes back to zero.
+func TestLocalFromZero(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	w, err := setUp(ctx, terminal.NewLog(t.Output()), options{root: root, speed: 30, stack: "zero", maxTasks: 3})
+	if w.cloud != nil {
+		defer w.cloud.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	camera := newCamera(w)
+	until := func(what string, met func(scene) bool) {
+		t.Helper()
+		for {
+			seen, err := camera.look(ctx)
+			if err != nil {
+				t.Fatalf("waiting until %s: %v", what, err)
+			}
+			if met(seen) {
+				t.Logf("%s: %s", clock(seen.at), what)
+				return
+			}
+			if err := pause(ctx, 200*time.Millisecond); err != nil {
+				t.Fatalf("waiting until %s: %v; last seen: %s", what, err, seen.line())
+			}
+		}
+	}
+	until("no task runs", func(s scene) bool { return s.tasks.Running == 0 && s.tasks.Desired == 0 })
+
+	spec, err := w.spec("one", firstDuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := &produce.Sender{Client: w.sqs, QueueURL: w.queueURL}
+	if _, err := sender.Send(ctx, []produce.Message{spec.Message(0)}); err != nil {
+		t.Fatal(err)
+	}
+	until("a task runs for one message", func(s scene) bool { return s.tasks.Running == 1 })
+	until("the message is processed", func(s scene) bool { return s.account.Processed == 1 })
+	until("no task runs again", func(s scene) bool { return s.tasks.Running == 0 && s.tasks.Desired == 0 })
+	if account := w.ledger.Account(w.queue); account.Sent != 1 || account.Open != 0 || account.Repeated != 0 {
+		t.Errorf("the account is %+v, want one message, processed once", account)
 	}
 }

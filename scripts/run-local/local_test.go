@@ -65,7 +65,7 @@ func TestLocalFromZero(t *testing.T) {
 	defer cancel()
 	w, err := setUp(ctx, terminal.NewLog(t.Output()), options{root: root, speed: 30, stack: "zero", maxTasks: 3})
 	if w.cloud != nil {
-		defer w.cloud.Close()
+		defer func() { _ = w.cloud.Close() }()
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,8 @@ type Retune struct {
 	Rails       backlog.Rails
 }
 
-// Defaults are the settings that docs/tuning.md arrives at. The template's headroom, window and drift are not these yet.
+// Defaults are the settings that docs/tuning.md arrives at. The template's headroom, window and drift are not these
+// yet.
 func Defaults() Project {
 	return Project{
 		Headroom:         4,

@@ -125,11 +125,14 @@ func (b *batcher) flush() {
 
 // linger waits for a batch to fill, if that is worth it.
 func (b *batcher) linger() {
-	runtime.Gosched() // let those finish that are about to
 	b.mu.Lock()
-	n, oldest := len(b.waiting), b.recent[b.next]
-	if n == 0 || n >= batchSize || b.hurry || b.lingering || time.Since(oldest) > denseTime {
+	if n := len(b.waiting); n == 0 || n >= batchSize || b.hurry || b.lingering {
 		b.mu.Unlock()
+		return
+	}
+	if time.Since(b.recent[b.next]) > denseTime {
+		b.mu.Unlock()
+		runtime.Gosched() // let those finish that are about to
 		return
 	}
 	b.lingering = true

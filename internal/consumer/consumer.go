@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -75,7 +76,7 @@ type runner struct {
 	cutLast  context.CancelFunc
 
 	mu      sync.Mutex
-	current map[*delivery]struct{} // those that a handler works on
+	current crowd // those that a handler works on
 	health  net.Listener
 }
 
@@ -85,7 +86,7 @@ func newRunner(c Config, h Handler) *runner {
 		slots:   newSlots(c.Concurrency),
 		meter:   newMeter(c.AcceptableDelay),
 		groups:  newGroups(),
-		current: make(map[*delivery]struct{}),
+		current: crowd{place: func(d *delivery) *int { return &d.atWork }},
 
 		receiving: newNews(c.Log, slog.LevelError, "receive messages"),
 		renewing:  newNews(c.Log, slog.LevelWarn, "extend leases"),
@@ -101,7 +102,7 @@ func newRunner(c Config, h Handler) *runner {
 	r.leases = newKeeper(c.VisibilityTimeout)
 	r.leases.renew = r.renewLeases
 	r.leases.lost = r.leaseLost
-	calls := max(r.pool.size, 2) // as many as there are receives: that many messages are done at most
+	calls := max(r.pool.size-1, 2) // as many as there are receives: no more is done than they bring
 	r.deletes = newBatcher(calls, r.sendDeletes, newNews(c.Log, slog.LevelWarn, "delete messages").tell)
 	r.changes = newBatcher(calls, r.sendChanges, newNews(c.Log, slog.LevelWarn, "give messages back").tell)
 	r.guard = newGuard(c, r.gate)
@@ -178,7 +179,7 @@ func (r *runner) waitFor(done <-chan struct{}, until time.Time) bool {
 func (r *runner) abandonHandlers() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for d := range r.current {
+	for _, d := range r.current.all {
 		if d.seal() {
 			r.Log.Error("the handler does not heed its context; its message is given back", "message", d.ID)
 			go r.putBack(d, 0)
@@ -231,19 +232,19 @@ func (r *runner) change(d *delivery, pause time.Duration, then func()) {
 	r.changes.add(&entry{delivery: d, visibility: wholeSeconds(pause), done: end})
 }
 
-// delete ends the delivery of a finished message. The lease is kept until the message is gone. The returned channel
-// gets the outcome.
-func (r *runner) delete(d *delivery) <-chan error {
-	outcome := make(chan error, 1)
+// delete ends the delivery of a finished message. The lease is kept until the message is gone. deleted, where it is not
+// nil, gets what came of it.
+func (r *runner) delete(d *delivery, deleted chan<- error) {
 	r.deletes.add(&entry{delivery: d, done: func(err error) {
 		r.leases.forget(d)
 		if err != nil {
 			r.Log.Error("a finished message could not be deleted; it may be done again", "message", d.ID, "error", err)
 		}
-		outcome <- err
+		if deleted != nil {
+			deleted <- err
+		}
 		r.inHand.Done()
 	}})
-	return outcome
 }
 
 // A delivery is a message in hand.
@@ -252,19 +253,41 @@ type delivery struct {
 	raw      types.Message
 	leasedAt time.Time
 	lease    lease
+	held     int // place in the keeper's crowd
+	atWork   int // place in the runner's crowd
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	mu     sync.Mutex
-	sealed bool
+	sealed atomic.Bool
 }
 
 // seal decides who decides on the message's fate: the first who asks.
-func (d *delivery) seal() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	first := !d.sealed
-	d.sealed = true
-	return first
+func (d *delivery) seal() bool { return d.sealed.CompareAndSwap(false, true) }
+
+// A crowd is a set of deliveries that costs next to nothing: each knows its place in it.
+type crowd struct {
+	all   []*delivery
+	place func(*delivery) *int
+}
+
+func (c *crowd) add(d *delivery) {
+	*c.place(d) = len(c.all)
+	c.all = append(c.all, d)
+}
+
+func (c *crowd) has(d *delivery) bool {
+	i := *c.place(d)
+	return i < len(c.all) && c.all[i] == d
+}
+
+func (c *crowd) remove(d *delivery) {
+	if !c.has(d) {
+		return
+	}
+	i, last := *c.place(d), len(c.all)-1
+	c.all[i] = c.all[last]
+	*c.place(c.all[i]) = i
+	c.all[last] = nil
+	c.all = c.all[:last]
 }

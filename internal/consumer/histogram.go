@@ -1,7 +1,7 @@
 package consumer
 
 import (
-	"cmp"
+	"maps"
 	"math"
 	"slices"
 )
@@ -15,56 +15,64 @@ const (
 // merged into bins that are 1 % wide. Each bin is published as the mean of what is in it, so the sum stays exact.
 // Values must be finite and not negative.
 type histogram struct {
-	exact map[float64]float64 // value to count, while bins is nil
-	bins  map[int]bin
+	exact  map[float64]float64 // value to count, until merged
+	merged bool
+	zeros  float64 // how many were 0, which has no logarithm
+	low    int     // key of the first bin
+	bins   []bin
 }
 
 type bin struct{ sum, count float64 }
 
-// zeroBin is where 0 goes, which has no logarithm.
-const zeroBin = math.MinInt
-
 func (h *histogram) add(v float64) {
-	if h.bins == nil {
-		if h.exact == nil {
-			h.exact = make(map[float64]float64)
-		}
-		h.exact[v]++
-		if len(h.exact) <= maxValues {
-			return
-		}
-		h.bins = make(map[int]bin, 2*maxValues)
-		for value, count := range h.exact {
-			h.merge(value, count)
-		}
-		h.exact = nil
+	if h.merged {
+		h.merge(v, 1)
 		return
 	}
-	h.merge(v, 1)
+	if h.exact == nil {
+		h.exact = make(map[float64]float64)
+	}
+	h.exact[v]++
+	if len(h.exact) <= maxValues {
+		return
+	}
+	for value, count := range h.exact {
+		h.merge(value, count)
+	}
+	h.exact, h.merged = nil, true
 }
 
 func (h *histogram) merge(v, count float64) {
-	key := zeroBin
-	if v > 0 {
-		key = int(math.Floor(math.Log(v) / math.Log1p(binWidth)))
+	if v == 0 {
+		h.zeros += count
+		return
 	}
-	b := h.bins[key]
-	h.bins[key] = bin{b.sum + v*count, b.count + count}
+	key := int(math.Floor(math.Log(v) / math.Log1p(binWidth)))
+	switch {
+	case h.bins == nil:
+		h.low, h.bins = key, make([]bin, 1, 2*maxValues)
+	case key < h.low:
+		h.bins = append(make([]bin, h.low-key), h.bins...)
+		h.low = key
+	case key >= h.low+len(h.bins):
+		h.bins = append(h.bins, make([]bin, key-h.low-len(h.bins)+1)...)
+	}
+	b := &h.bins[key-h.low]
+	b.sum, b.count = b.sum+v*count, b.count+count
 }
 
 // values returns the different values in ascending order, and how often each was seen.
 func (h *histogram) values() (values, counts []float64) {
-	type pair struct{ value, count float64 }
-	pairs := make([]pair, 0, max(len(h.exact), len(h.bins)))
-	for value, count := range h.exact {
-		pairs = append(pairs, pair{value, count})
+	if h.zeros > 0 {
+		values, counts = append(values, 0), append(counts, h.zeros)
 	}
 	for _, b := range h.bins {
-		pairs = append(pairs, pair{b.sum / b.count, b.count})
+		if b.count > 0 {
+			values, counts = append(values, b.sum/b.count), append(counts, b.count)
+		}
 	}
-	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.value, b.value) })
-	for _, p := range pairs {
-		values, counts = append(values, p.value), append(counts, p.count)
+	for _, v := range slices.Sorted(maps.Keys(h.exact)) {
+		values, counts = append(values, v), append(counts, h.exact[v])
 	}
 	return values, counts
 }

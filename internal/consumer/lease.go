@@ -40,13 +40,13 @@ type keeper struct {
 
 	mu    sync.Mutex
 	quiet *sync.Cond // an attempt has ended
-	held  map[*delivery]struct{}
+	held  crowd
 	wake  time.Time     // when run wakes by itself
 	nudge chan struct{} // wakes it sooner
 }
 
 func newKeeper(timeout time.Duration) *keeper {
-	k := &keeper{timeout: timeout, held: make(map[*delivery]struct{}), nudge: make(chan struct{}, 1)}
+	k := &keeper{timeout: timeout, held: crowd{place: func(d *delivery) *int { return &d.held }}, nudge: make(chan struct{}, 1)}
 	k.quiet = sync.NewCond(&k.mu)
 	return k
 }
@@ -59,7 +59,7 @@ func (k *keeper) hold(batch []*delivery) {
 	for _, d := range batch {
 		d.lease.limit = d.leasedAt.Add(visibleLimit)
 		d.lease.extend(d.leasedAt, k.timeout, part)
-		k.held[d] = struct{}{}
+		k.held.add(d)
 		k.wakeBy(d.lease.renewAt)
 	}
 }
@@ -93,7 +93,7 @@ func (k *keeper) release(d *delivery) bool {
 	}
 	held := !d.lease.over
 	d.lease.over = true
-	delete(k.held, d)
+	k.held.remove(d)
 	return held
 }
 
@@ -102,7 +102,7 @@ func (k *keeper) forget(d *delivery) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	d.lease.over = true
-	delete(k.held, d)
+	k.held.remove(d)
 }
 
 // run keeps leases until ctx ends.
@@ -142,7 +142,7 @@ func (k *keeper) round(ctx context.Context) {
 		go k.attempt(ctx, slices.Clone(batch), now)
 	}
 	k.wake = time.Time{}
-	for d := range k.held {
+	for _, d := range k.held.all {
 		if t := d.lease.nextEvent(); k.wake.IsZero() || t.Before(k.wake) {
 			k.wake = t
 		}
@@ -166,12 +166,14 @@ func (l *lease) extensible() bool { return l.limit.Sub(l.deadline) >= time.Secon
 
 // expired takes out the leases that have ended. The caller holds mu.
 func (k *keeper) expired(now time.Time) (lost []*delivery) {
-	for d := range k.held {
+	for _, d := range k.held.all {
 		if !now.Before(d.lease.deadline) {
-			d.lease.over = true
-			delete(k.held, d)
 			lost = append(lost, d)
 		}
+	}
+	for _, d := range lost {
+		d.lease.over = true
+		k.held.remove(d)
 	}
 	if len(lost) > 0 {
 		k.quiet.Broadcast()
@@ -184,7 +186,7 @@ func (k *keeper) expired(now time.Time) (lost []*delivery) {
 // mu.
 func (k *keeper) due(now time.Time) []*delivery {
 	var candidates []*delivery
-	for d := range k.held {
+	for _, d := range k.held.all {
 		if d.lease.extensible() && (d.lease.renewing == 0 || !now.Before(d.lease.renewAt)) {
 			candidates = append(candidates, d)
 		}
@@ -239,7 +241,7 @@ func (k *keeper) attempt(ctx context.Context, batch []*delivery, now time.Time) 
 			l.extend(now, time.Duration(seconds[i])*time.Second, part)
 		case refused(reason):
 			l.over = true
-			delete(k.held, d)
+			k.held.remove(d)
 			lost, reasons[d] = append(lost, d), reason
 		default:
 			if soon := time.Now().Add(renewGap); soon.Before(l.renewAt) {

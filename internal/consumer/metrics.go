@@ -55,14 +55,16 @@ func newMeter(promise time.Duration) *meter {
 	return &meter{promise: promise, start: now, busySince: now}
 }
 
-// started notes that the work on a message begins, at its first delivery: how long it waited.
-func (m *meter) started(msg Message) {
+// begin notes that a handler begins to work on a message: how long that waited, if this is its first delivery, and how
+// many slots are busy from now on.
+func (m *meter) begin(msg Message, now time.Time, busy int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.occupy(now, busy)
 	if msg.ReceiveCount != 1 || msg.SentAt.IsZero() {
 		return
 	}
-	wait := max(time.Since(msg.SentAt), 0)
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	wait := max(now.Sub(msg.SentAt), 0)
 	m.current.wait.add(wait.Seconds())
 	if wait <= m.promise {
 		m.current.within++
@@ -71,24 +73,20 @@ func (m *meter) started(msg Message) {
 	}
 }
 
-// occupied notes how many slots are busy from now on.
-func (m *meter) occupied(n int) {
+// end notes that a handler has ended: how long it took, if it ran to its own end, and how many slots are busy now.
+func (m *meter) end(now time.Time, took time.Duration, whole bool, busy int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sweep(time.Now())
-	m.busy = n
+	m.occupy(now, busy)
+	if whole {
+		m.current.duration.add(max(took, 0).Seconds())
+	}
 }
 
-func (m *meter) sweep(now time.Time) {
+// occupy adds up how long how many slots were busy. The caller holds mu.
+func (m *meter) occupy(now time.Time, busy int) {
 	m.current.busySeconds += float64(m.busy) * now.Sub(m.busySince).Seconds()
-	m.busySince = now
-}
-
-// ended notes how long a handler took that ran to its own end.
-func (m *meter) ended(d time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.current.duration.add(max(d, 0).Seconds())
+	m.busy, m.busySince = busy, now
 }
 
 func (m *meter) failed()    { m.count(func(t *tally) { t.failed++ }) }
@@ -105,7 +103,7 @@ func (m *meter) count(what func(*tally)) {
 func (m *meter) cut(timestamp time.Time, dimensions []types.Dimension) []types.MetricDatum {
 	m.mu.Lock()
 	now := time.Now()
-	m.sweep(now)
+	m.occupy(now, m.busy)
 	length := now.Sub(m.start).Seconds()
 	done := m.current
 	m.current, m.start = tally{}, now

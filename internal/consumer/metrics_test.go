@@ -288,7 +288,7 @@ func TestAWideHistogramIsSplitIntoDataOfTheAllowedSize(t *testing.T) {
 	want := 0.0
 	for i := range n {
 		d := time.Duration(float64(time.Millisecond) * math.Pow(1e7, float64(i)/n))
-		m.ended(d)
+		m.end(time.Now(), d, true, 0)
 		want += d.Seconds()
 	}
 	var count, sum float64

@@ -75,9 +75,10 @@ func (r *runner) workInOrder(s *sequence) {
 		if o.fate != fateDelete {
 			giveBackRest()
 		}
-		deleted := r.settle(d, o)
+		deleted := make(chan error, 1)
+		gone := r.settle(d, o, deleted)
 		r.slots.put(1)
-		if deleted == nil || <-deleted != nil {
+		if !gone || <-deleted != nil {
 			giveBackRest()
 			return
 		}

@@ -24,9 +24,10 @@ type pool struct {
 	wake chan struct{}
 }
 
-// newPool makes a pool for as many pollers as can ask for full batches at once.
+// newPool makes a pool of as many pollers as can ask for full batches at once, and one that waits for the next ten slots
+// meanwhile.
 func newPool(concurrency int) pool {
-	size := min(max(concurrency/batchSize, 1), 20)
+	size := min(concurrency/batchSize+1, 20)
 	up := size
 	return pool{size: size, mu: new(sync.Mutex), up: &up, wake: make(chan struct{}, 1)}
 }
@@ -125,13 +126,13 @@ func (r *runner) poll(me int) {
 			continue // the gate has closed
 		}
 		if open.Err() != nil {
-			r.slots.put(n)
+			r.slots.answered(n)
 			continue
 		}
 		r.pulse.begin(me)
 		batch, err := r.receive(open, n, attemptID)
 		r.pulse.end(me)
-		r.slots.put(n - len(batch))
+		r.slots.answered(n - len(batch))
 		switch {
 		case err == nil:
 			failures, attemptID = 0, newID()

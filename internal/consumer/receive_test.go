@@ -185,6 +185,7 @@ func TestSlotsWaitALittleForMore(t *testing.T) {
 		if n := s.take(ctx, 10); n != 10 {
 			t.Fatalf("took %d of 12, want 10", n)
 		}
+		s.answered(0)
 		go func() {
 			time.Sleep(patience / 2)
 			s.put(5)
@@ -193,6 +194,7 @@ func TestSlotsWaitALittleForMore(t *testing.T) {
 		if n := s.take(ctx, 10); n != 7 || time.Since(begin) != patience {
 			t.Errorf("took %d after %v, want 7 after %v", n, time.Since(begin), patience)
 		}
+		s.answered(0)
 		go func() {
 			time.Sleep(time.Second)
 			s.put(10)
@@ -201,6 +203,17 @@ func TestSlotsWaitALittleForMore(t *testing.T) {
 		if n := s.take(ctx, 10); n != 10 || time.Since(begin) != time.Second {
 			t.Errorf("took %d after %v, want 10 after 1s", n, time.Since(begin))
 		}
+		// A receive is under way: two slots are not worth another one.
+		go func() {
+			s.put(2)
+			time.Sleep(time.Second)
+			s.answered(3)
+		}()
+		begin = time.Now()
+		if n := s.take(ctx, 10); n != 5 || time.Since(begin) != time.Second {
+			t.Errorf("took %d after %v, want 5 when the other receive has ended", n, time.Since(begin))
+		}
+		s.answered(0)
 		ended, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if n := s.take(ended, 1); n != 0 {

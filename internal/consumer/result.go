@@ -64,18 +64,26 @@ const (
 // judge decides on the fate of a message from what its handler returned and from the cause, if any, for which the
 // handler's context had ended by then.
 func judge(err, cause error) fate {
-	var reject *rejectError
 	switch {
-	case errors.Is(cause, ErrLeaseLost):
+	case cause != nil && errors.Is(cause, ErrLeaseLost):
 		return fateAbandon
 	case err == nil:
 		return fateDelete
-	case errors.As(err, &reject):
+	case rejected(err):
 		return fateSetAside
 	case errors.Is(cause, ErrStopping):
 		return fateGiveBack
 	}
 	return fateRetry
+}
+
+// rejected tells whether the handler rejected the message.
+func rejected(err error) bool {
+	if err == nil {
+		return false
+	}
+	var reject *rejectError
+	return errors.As(err, &reject)
 }
 
 // Bounds of the pause after a failed attempt.

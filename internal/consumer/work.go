@@ -22,7 +22,7 @@ func (r *runner) accept(batch []*delivery) {
 	}
 	for _, d := range batch {
 		go r.workOn(d, func(o outcome) {
-			r.settle(d, o)
+			r.settle(d, o, nil)
 			r.slots.put(1)
 		})
 	}
@@ -53,21 +53,37 @@ func (r *runner) workOn(d *delivery, then func(outcome)) {
 		then(outcome{fate: fateGiveBack}) // the drain began while protection was awaited
 		return
 	}
-	r.meter.started(d.Message)
-	r.track(d, true)
-	begin := time.Now()
+	begin := r.begin(d)
 	safely(d.ctx, r.handle, d.Message, func(err error) {
-		took := time.Since(begin)
-		r.track(d, false)
-		var reject *rejectError
-		if d.ctx.Err() == nil && !errors.As(err, &reject) {
-			r.meter.ended(took)
-			r.guard.learn(took)
-		}
+		r.ended(d, begin, err)
 		o := r.conclude(d, err)
 		r.guard.leave(d)
 		then(o)
 	})
+}
+
+// begin notes that the handler is about to work on a message: for the metrics, and for a drain that cannot wait.
+func (r *runner) begin(d *delivery) time.Time {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current.add(d)
+	r.meter.begin(d.Message, now, len(r.current.all))
+	return now
+}
+
+// ended notes that it has. A job that was cut short, or rejected, says nothing about how long jobs take.
+func (r *runner) ended(d *delivery, begin time.Time, err error) {
+	now := time.Now()
+	took := now.Sub(begin)
+	whole := d.ctx.Err() == nil && !rejected(err)
+	r.mu.Lock()
+	r.current.remove(d)
+	r.meter.end(now, took, whole, len(r.current.all))
+	r.mu.Unlock()
+	if whole {
+		r.guard.learn(took)
+	}
 }
 
 // safely runs a handler and tells what it returned. A panic is an error, and so is the end of the goroutine.
@@ -83,22 +99,10 @@ func safely(ctx context.Context, h Handler, m Message, then func(error)) {
 	then(err)
 }
 
-// track notes which messages a handler works on, for a drain that cannot wait for it, and how many.
-func (r *runner) track(d *delivery, on bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if on {
-		r.current[d] = struct{}{}
-	} else {
-		delete(r.current, d)
-	}
-	r.meter.occupied(len(r.current))
-}
-
 func (r *runner) working() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.current)
+	return len(r.current.all)
 }
 
 // conclude judges a handler's result, counts it, and sets aside what is to be set aside.
@@ -126,21 +130,22 @@ func (r *runner) conclude(d *delivery, err error) outcome {
 	return outcome{fate: fateRetry, pause: pause}
 }
 
-// settle does what the outcome demands. For a message to delete, the returned channel gets what came of that;
-// otherwise it is nil.
-func (r *runner) settle(d *delivery, o outcome) <-chan error {
+// settle does what the outcome demands. If the message is to be deleted, deleted, where it is not nil, is told what came
+// of that; settle returns whether it will be.
+func (r *runner) settle(d *delivery, o outcome, deleted chan<- error) bool {
 	d.cancel(context.Canceled)
 	if !d.seal() {
-		return nil // decided meanwhile by a drain that could not wait
+		return false // decided meanwhile by a drain that could not wait
 	}
 	switch o.fate {
 	case fateDelete, fateSetAside:
-		return r.delete(d)
+		r.delete(d, deleted)
+		return true
 	case fateRetry, fateGiveBack:
 		r.change(d, o.pause, func() {})
 	case fateAbandon:
 		r.leases.forget(d)
 		r.inHand.Done()
 	}
-	return nil
+	return false
 }

@@ -46,7 +46,8 @@ type keeper struct {
 }
 
 func newKeeper(timeout time.Duration) *keeper {
-	k := &keeper{timeout: timeout, held: crowd{place: func(d *delivery) *int { return &d.held }}, nudge: make(chan struct{}, 1)}
+	k := &keeper{timeout: timeout, nudge: make(chan struct{}, 1)}
+	k.held.place = func(d *delivery) *int { return &d.held }
 	k.quiet = sync.NewCond(&k.mu)
 	return k
 }

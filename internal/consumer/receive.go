@@ -24,8 +24,8 @@ type pool struct {
 	wake chan struct{}
 }
 
-// newPool makes a pool of as many pollers as can ask for full batches at once, and one that waits for the next ten slots
-// meanwhile.
+// newPool makes a pool of as many pollers as can ask for full batches at once, and one that waits for the next ten
+// slots meanwhile.
 func newPool(concurrency int) pool {
 	size := min(concurrency/batchSize+1, 20)
 	up := size

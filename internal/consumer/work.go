@@ -130,8 +130,8 @@ func (r *runner) conclude(d *delivery, err error) outcome {
 	return outcome{fate: fateRetry, pause: pause}
 }
 
-// settle does what the outcome demands. If the message is to be deleted, deleted, where it is not nil, is told what came
-// of that; settle returns whether it will be.
+// settle does what the outcome demands. If the message is to be deleted, deleted, where it is not nil, is told what
+// came of that; settle returns whether it will be.
 func (r *runner) settle(d *delivery, o outcome, deleted chan<- error) bool {
 	d.cancel(context.Canceled)
 	if !d.seal() {

@@ -132,6 +132,11 @@ func (c *Cloud) WriteEnvironment(path string) error {
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("write the environment of the running engine: %w", err)
 	}
-	c.atClose(func() { _ = os.Remove(path) })
+	c.atClose(func() {
+		// Another engine of this checkout may have written its own since.
+		if now, err := os.ReadFile(path); err == nil && string(now) == text.String() {
+			_ = os.Remove(path)
+		}
+	})
 	return nil
 }

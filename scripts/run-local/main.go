@@ -20,6 +20,7 @@ import (
 
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
+	"sqs-dynamic-target-tracking/internal/trace"
 )
 
 // options are the flags.
@@ -98,6 +99,9 @@ func (o *options) complete() error {
 	if o.rate <= 0 || o.minTasks < 0 || o.maxTasks < max(1, o.minTasks) {
 		return fmt.Errorf("-rate %g, -min %d, -max %d: a rate is above 0, and 0 <= min <= max",
 			o.rate, o.minTasks, o.maxTasks)
+	}
+	if _, err := trace.Open(o.trace); err != nil {
+		return err // now, not when its chapter comes
 	}
 	root, err := checkout()
 	o.root = root

@@ -48,8 +48,8 @@ func (w *world) messages(account sqswatch.Account) string {
 		[]string{"", "done twice", fmt.Sprint(account.Repeated)},
 		[]string{"wait", "p50", seconds(w.story(account.Quantile(0.5)))},
 		[]string{"", "p95", seconds(w.story(account.Quantile(0.95)))},
-		[]string{"", "started within " + wholeSeconds(acceptableDelay),
-			fmt.Sprintf("%.1f %% (promise kept)", 100*account.Within(w.fast(acceptableDelay)))},
+		[]string{"promise", "kept for", fmt.Sprintf("%.1f %% of the messages: they started within %s",
+			100*account.Within(w.fast(acceptableDelay)), wholeSeconds(acceptableDelay))},
 		[]string{"", "error bar", fmt.Sprintf("± %.2f s (latency of a call to the emulator)", w.errorBar.Seconds())},
 	)
 }
@@ -117,10 +117,12 @@ func (w *world) guide() string {
   aws stepfunctions list-executions --state-machine-arn %s
   aws application-autoscaling describe-scaling-activities --service-namespace ecs
   aws cloudwatch describe-alarms
-  go run ./scripts/load start -local                            # or: once, trace, stop
+  go run ./scripts/load start -local                            # until: load stop -local
+  go run ./scripts/load once -local -duration %v             # %v in the time of this engine
+  go run ./scripts/load trace -local -speed %g
   go run ./scripts/retune -local -dry-run
   sam build && sam deploy                                       # deploys again; sam delete takes it away`,
-		w.cloud.Endpoint(), w.retune)
+		w.cloud.Endpoint(), w.retune, w.fast(firstDuration), firstDuration, w.speed)
 }
 
 // table aligns rows.

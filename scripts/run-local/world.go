@@ -140,7 +140,7 @@ func (w *world) connect(ctx context.Context, tell func(string)) error {
 	if err != nil {
 		return err
 	}
-	tell(fmt.Sprintf("time runs %g times as fast; a call to the emulator takes %.2f s of it: the error bar below",
+	tell(fmt.Sprintf("time runs %g times as fast; a call to the emulator takes %.2f s of it",
 		w.speed, w.errorBar.Seconds()))
 	return nil
 }

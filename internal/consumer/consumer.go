@@ -165,7 +165,7 @@ func (r *runner) drain() {
 }
 
 func (r *runner) waitFor(done <-chan struct{}, until time.Time) bool {
-	timer := time.NewTimer(time.Until(until))
+	timer := time.NewTimer(max(time.Until(until), time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-done:

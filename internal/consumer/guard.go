@@ -115,7 +115,11 @@ func (g *guard) mayBeLong(m Message) bool {
 
 // await waits until the task is protected, is refused protection, or it is late. It returns false when stop ended.
 func (g *guard) await(stop context.Context, until time.Time) bool {
-	timer := time.NewTimer(time.Until(until))
+	left := time.Until(until)
+	if left <= 0 {
+		return stop.Err() == nil
+	}
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	for {
 		g.mu.Lock()
@@ -280,7 +284,7 @@ func (g *guard) run(ctx context.Context) {
 }
 
 func (g *guard) idle(ctx context.Context, until time.Time) {
-	timer := time.NewTimer(time.Until(until))
+	timer := time.NewTimer(max(time.Until(until), time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-g.wakeAgent:

@@ -110,22 +110,29 @@ func (k *keeper) forget(d *delivery) {
 func (k *keeper) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for {
-		k.mu.Lock()
-		if k.wake.IsZero() {
-			timer.Reset(time.Hour)
-		} else {
-			timer.Reset(time.Until(k.wake))
+	for ctx.Err() == nil {
+		left := k.untilWake()
+		if left <= 0 {
+			k.round(ctx)
+			continue
 		}
-		k.mu.Unlock()
+		timer.Reset(left)
 		select {
 		case <-timer.C:
-			k.round(ctx)
 		case <-k.nudge:
 		case <-ctx.Done():
-			return
 		}
 	}
+}
+
+// untilWake is how long there is nothing to do, unless something new comes.
+func (k *keeper) untilWake() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.wake.IsZero() {
+		return time.Hour
+	}
+	return time.Until(k.wake)
 }
 
 // round extends what is due, and gives up what is past its deadline.

@@ -255,6 +255,9 @@ func (p *publisher) put(ctx context.Context, data []types.MetricDatum) (err erro
 
 // sleep waits for d; an error if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -42,6 +42,7 @@ type guard struct {
 	measured  bool
 	on        bool      // protected, as far as we know
 	ending    bool      // the gate is closed until nothing is in hand
+	closed    time.Time // when it was
 	began     time.Time // of the spell; zero: none
 	needed    time.Time // when there was long work last
 	doubt     bool      // the last call failed; it may have had its effect
@@ -50,6 +51,7 @@ type guard struct {
 	renewAt   time.Time
 	retryAt   time.Time     // no call to switch it on before
 	patience  time.Time     // until then messages wait for protection; zero: not decided in this spell
+	until     time.Time     // when run decides again, unless it is woken
 	changed   chan struct{} // closed at each change that those who wait want to know of
 	wakeAgent chan struct{}
 }
@@ -77,13 +79,15 @@ func (g *guard) enter(stop context.Context, d *delivery) bool {
 	if g.agent == nil {
 		return true
 	}
+	w := work{since: time.Now(), long: g.mayBeLong(d.Message)}
 	g.mu.Lock()
-	w := work{since: time.Now()}
-	w.long = g.mayBeLong(d.Message)
 	g.inHand[d] = w
 	if !w.long || g.on {
+		sooner := w.since.Add(g.drainTime).Before(g.until)
 		g.mu.Unlock()
-		g.wake()
+		if sooner {
+			g.wake()
+		}
 		return true
 	}
 	if g.patience.IsZero() {
@@ -102,15 +106,20 @@ func (g *guard) enter(stop context.Context, d *delivery) bool {
 	return false
 }
 
-// mayBeLong judges a message before its work begins. The caller holds mu.
-func (g *guard) mayBeLong(m Message) bool {
-	switch {
-	case g.mayLast != nil:
+// mayBeLong judges a message before its work begins. Where that cannot be done, it may be.
+func (g *guard) mayBeLong(m Message) (long bool) {
+	if g.mayLast != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				g.log.Error("Config.MayLast panicked", "message", m.ID, "panic", v)
+				long = true
+			}
+		}()
 		return g.mayLast(m) > g.drainTime
-	case g.measured:
-		return g.longest > g.drainTime
 	}
-	return true
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.measured || g.longest > g.drainTime
 }
 
 // await waits until the task is protected, is refused protection, or it is late. It returns false when stop ended.
@@ -145,11 +154,11 @@ func (g *guard) leave(d *delivery) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.longWork(time.Now()) {
-		g.needed = time.Now()
+	if now := time.Now(); !g.began.IsZero() && g.longWork(now) {
+		g.needed = now
 	}
 	delete(g.inHand, d)
-	if len(g.inHand) == 0 {
+	if g.ending && len(g.inHand) == 0 {
 		g.wake()
 	}
 }
@@ -201,7 +210,7 @@ func (g *guard) decide(now time.Time) step {
 		g.needed = now
 	}
 	switch {
-	case g.ending && len(g.inHand) == 0:
+	case g.ending && len(g.inHand) == 0 && !now.Before(g.quiet()):
 		return stepResume
 	case g.asks(now, long):
 		return stepProtect
@@ -231,13 +240,16 @@ func (g *guard) asks(now time.Time, long bool) bool {
 // spellEnd is when the gate closes: a long poll that is under way then may still deliver.
 func (g *guard) spellEnd() time.Time { return g.began.Add(g.spell - grace) }
 
+// quiet is when a long poll that was under way when the gate closed has brought what it could.
+func (g *guard) quiet() time.Time { return g.closed.Add(2 * grace) }
+
 // idleEnd is when protection ends for want of long work.
 func (g *guard) idleEnd() time.Time { return g.needed.Add(g.idleTime()) }
 
 // next is when to decide again at the latest. The caller holds mu.
 func (g *guard) next(now time.Time) time.Time {
 	next := now.Add(time.Hour)
-	for _, t := range []time.Time{g.retryAt, g.renewAt, g.spellEnd(), g.idleEnd()} {
+	for _, t := range []time.Time{g.retryAt, g.renewAt, g.spellEnd(), g.idleEnd(), g.quiet()} {
 		if t.After(now) && t.Before(next) {
 			next = t
 		}
@@ -258,9 +270,11 @@ func (g *guard) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		g.mu.Lock()
 		now := time.Now()
-		next, later := g.decide(now), g.next(now)
+		next := g.decide(now)
+		g.until = g.next(now)
+		until := g.until
 		if next == stepEnd {
-			g.ending = true
+			g.ending, g.closed = true, now
 		}
 		if next == stepDrop || next == stepResume {
 			g.on, g.began = false, time.Time{} // from now on whoever needs it waits for it
@@ -278,7 +292,7 @@ func (g *guard) run(ctx context.Context) {
 		case stepResume:
 			g.resume(ctx)
 		case stepNothing:
-			g.idle(ctx, later)
+			g.idle(ctx, until)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sqs-dynamic-target-tracking/internal/consumer/sqstest"
 )
 
 // protected makes a bench with an agent, whose jobs are as long as mayLast says.
@@ -230,6 +232,48 @@ func TestNoLongWorkIsUnprotectedWhileProtectionIsDropped(t *testing.T) {
 		close(watch)
 		b.finish()
 		b.expect(queueURL, 0, 0, 51)
+	})
+}
+
+// Whatever a long poll brings when a spell ends, it is not begun without protection.
+func TestWhatALongPollBringsAtTheEndOfASpellIsProtected(t *testing.T) {
+	for offset := -300 * time.Millisecond; offset <= 300*time.Millisecond; offset += 25 * time.Millisecond {
+		bubble(t, func(t *testing.T) {
+			b := protected(t, 5*time.Minute)
+			b.Concurrency = 2
+			spell := b.withDefaults().ProtectionSpell
+			b.send(1)
+			var bare atomic.Int32
+			b.start(func(ctx context.Context, m Message) error {
+				if !b.agent.protected() {
+					bare.Add(1)
+				}
+				if m.Body == "0" && m.ReceiveCount == 1 {
+					return sleep(ctx, spell-almostAtOnce) // ends just after the gate has closed
+				}
+				return sleep(ctx, 3*time.Minute)
+			})
+			time.Sleep(spell + offset)
+			b.sqs.Send(queueURL, sqstest.Message{Body: "late"})
+			time.Sleep(10 * time.Minute)
+			b.finish()
+			b.expect(queueURL, 0, 0, 2)
+			if n := bare.Load(); n != 0 {
+				t.Errorf("offset %v: %d long jobs begun without protection", offset, n)
+			}
+		})
+	}
+}
+
+func TestAMayLastThatPanicsIsNoHarm(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := protected(t, 0)
+		b.MayLast = func(Message) time.Duration { panic("no idea") }
+		b.send(3)
+		b.start((&record{}).sleeper(time.Second))
+		time.Sleep(time.Minute)
+		b.finish()
+		b.expect(queueURL, 0, 0, 3)
 	})
 }
 

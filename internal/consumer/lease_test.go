@@ -60,6 +60,25 @@ func TestLeasesAreExtendedWithFewCalls(t *testing.T) {
 	}
 }
 
+func TestLeasesOfDifferentAgesAreExtendedTogether(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t)
+		b.Concurrency, b.VisibilityTimeout = 10, time.Minute
+		b.start((&record{}).sleeper(10 * time.Minute))
+		for range 10 {
+			b.send(1)
+			time.Sleep(6 * time.Second)
+		}
+		time.Sleep(10 * time.Minute)
+		b.finish()
+		b.expect(queueURL, 0, 0, 10)
+		// One call in 36 to 40 s for all of them, for 11 minutes; apart they would need 160.
+		if n := len(b.sqs.Calls("ChangeMessageVisibilityBatch")); n > 20 {
+			t.Errorf("%d calls, want at most 20", n)
+		}
+	})
+}
+
 func TestALostLeaseEndsTheHandlerAndItsResultDoesNotCount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := setup(t)
@@ -134,8 +153,9 @@ func TestAnExtensionThatHangsIsTriedAgainInTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := setup(t)
 		b.send(2)
+		var calls atomic.Int32
 		b.sqs.Fault = func(c sqstest.Call) sqstest.Fault {
-			if c.Action == "ChangeMessageVisibilityBatch" && c.N%2 == 1 {
+			if c.Action == "ChangeMessageVisibilityBatch" && calls.Add(1)%2 == 1 {
 				return sqstest.Fault{Late: time.Hour, Cut: true}
 			}
 			return sqstest.Fault{}
@@ -203,9 +223,10 @@ func TestReleaseWaitsForTheExtensionUnderWay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := setup(t)
 		b.send(1)
+		begin, late := time.Now(), atomic.Int32{}
 		b.sqs.Fault = func(c sqstest.Call) sqstest.Fault {
-			if c.Action == "ChangeMessageVisibilityBatch" && c.Entries == 1 {
-				return sqstest.Fault{Late: 3 * time.Second}
+			if c.Action == "ChangeMessageVisibilityBatch" && time.Since(begin) < 21*time.Second && late.Add(1) == 1 {
+				return sqstest.Fault{Early: 3 * time.Second}
 			}
 			return sqstest.Fault{}
 		}
@@ -214,11 +235,11 @@ func TestReleaseWaitsForTheExtensionUnderWay(t *testing.T) {
 				return nil
 			}
 			time.Sleep(20*time.Second + almostAtOnce) // an extension is under way
-			return Retry(0, errJob)
+			return Retry(4*time.Second, errJob)
 		})
-		time.Sleep(28 * time.Second)
+		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		b.finish()
-		b.expect(queueURL, 0, 0, 1) // not invisible for another 30 s
+		b.expect(queueURL, 0, 0, 1) // not invisible for the 30 s of the extension
 	})
 }

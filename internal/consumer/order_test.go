@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,6 +184,94 @@ func TestADrainGivesAGroupBackInTheRightOrder(t *testing.T) {
 		if gap := calls[len(calls)-1].At.Sub(calls[0].At); gap < 10*time.Second {
 			t.Errorf("those that waited went back only %v before the head; they should at once", gap)
 		}
+	})
+}
+
+func TestTheNextOfAGroupWaitsUntilTheDeleteHasSucceeded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t)
+		b.fifo()
+		b.Concurrency = 10
+		b.sendGroups(1, 5)
+		var deletes atomic.Int32
+		b.sqs.Fault = func(c sqstest.Call) sqstest.Fault {
+			if c.Action == "DeleteMessageBatch" && deletes.Add(1)%2 == 1 {
+				return sqstest.Fault{Early: time.Second, Error: "InternalError"}
+			}
+			return sqstest.Fault{}
+		}
+		b.start(func(_ context.Context, m Message) error {
+			if _, _, deleted := b.sqs.Count(fifoURL); m.Body != fmt.Sprint(deleted) {
+				t.Errorf("message %s begins when %d are deleted", m.Body, deleted)
+			}
+			return nil
+		})
+		time.Sleep(time.Minute)
+		b.finish()
+		b.expect(fifoURL, 0, 0, 5)
+	})
+}
+
+// A handler that does not heed the loss of its lease: what is delivered again waits for it, and what lost its lease
+// while it waited is not begun.
+func TestOneMessageOfAGroupAtATimeEvenAfterLostLeases(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t)
+		b.fifo()
+		b.Concurrency, b.VisibilityTimeout = 40, 10*time.Second
+		b.sendGroups(1, 2)
+		begin := time.Now()
+		b.sqs.Fault = func(c sqstest.Call) sqstest.Fault {
+			if c.Action == "ChangeMessageVisibilityBatch" && time.Since(begin) < time.Minute {
+				return sqstest.Fault{Error: "InternalError"}
+			}
+			return sqstest.Fault{}
+		}
+		l := newLedger(t)
+		b.start(func(ctx context.Context, m Message) error {
+			if ctx.Err() != nil {
+				t.Errorf("message %s is begun without a lease", m.Body)
+			}
+			l.begin(m)
+			if m.ReceiveCount == 1 {
+				time.Sleep(45 * time.Second)
+			}
+			l.end(m, m.ReceiveCount > 1)
+			return nil
+		})
+		time.Sleep(5 * time.Minute)
+		b.finish()
+		b.expect(fifoURL, 0, 0, 2)
+		l.expect(1, 2)
+	})
+}
+
+func TestWhenOneFailsThoseBehindItGoBackBeforeItDoes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t)
+		b.fifo()
+		b.Concurrency = 10
+		for _, id := range []string{"a", "b", "c", "d"} {
+			b.sqs.Send(fifoURL, sqstest.Message{ID: id, Group: "g", Dedup: id})
+		}
+		b.start(func(_ context.Context, m Message) error {
+			time.Sleep(time.Second)
+			if m.ID == "b" && m.ReceiveCount == 1 {
+				return Retry(time.Minute, errJob)
+			}
+			return nil
+		})
+		time.Sleep(10 * time.Second)
+		var back []string
+		for _, c := range b.sqs.Calls("ChangeMessageVisibilityBatch") {
+			back = append(back, c.IDs...)
+		}
+		if !slices.Equal(back, []string{"d", "c", "b"}) {
+			t.Errorf("went back in the order %v, want d, c, b", back)
+		}
+		time.Sleep(2 * time.Minute)
+		b.finish()
+		b.expect(fifoURL, 0, 0, 4)
 	})
 }
 

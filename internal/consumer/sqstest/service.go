@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,12 +21,14 @@ import (
 type Call struct {
 	Action  string // ReceiveMessage, DeleteMessageBatch, ...
 	At      time.Time
-	Entries int // messages received, deleted, changed or sent
-	N       int // counted from 1 over all actions
+	Entries int      // messages received, deleted, changed or sent
+	IDs     []string // of the messages to delete or to change
+	N       int      // counted from 1 over all actions
 }
 
 // A Fault is what goes wrong with one call; the zero value is nothing.
 type Fault struct {
+	Early time.Duration // so much time passes before the call reaches the service
 	Late  time.Duration // the answer comes so much later
 	Error string        // the code of the error that is answered, such as RequestThrottled
 	Cut   bool          // the connection breaks instead of an answer
@@ -136,11 +139,11 @@ func (s *Service) Counts() map[string]int {
 }
 
 // do makes one call: what goes wrong with it, and its effect on the queue.
-func (s *Service) do(ctx context.Context, action, url string, entries int, effect func(*queue, Fault) int) error {
+func (s *Service) do(ctx context.Context, action, url string, ids []string, effect func(*queue, Fault) int) error {
 	s.mu.Lock()
 	s.count++
 	s.counts[action]++
-	call := Call{Action: action, At: time.Now(), Entries: entries, N: s.count}
+	call := Call{Action: action, At: time.Now(), Entries: len(ids), IDs: ids, N: s.count}
 	q := s.queues[url]
 	s.mu.Unlock()
 	if q == nil {
@@ -149,6 +152,9 @@ func (s *Service) do(ctx context.Context, action, url string, entries int, effec
 	var f Fault
 	if s.Fault != nil {
 		f = s.Fault(call)
+	}
+	if f.Early > 0 {
+		time.Sleep(f.Early) // even if the client does not wait for it
 	}
 	broken := f.Cut || f.Error != ""
 	if !broken || f.Done {
@@ -208,7 +214,7 @@ func (s *Service) ReceiveMessage(
 		}
 	}
 	out := &sqs.ReceiveMessageOutput{}
-	err := s.do(ctx, "ReceiveMessage", url, 0, func(q *queue, _ Fault) int {
+	err := s.do(ctx, "ReceiveMessage", url, nil, func(q *queue, _ Fault) int {
 		if ctx.Err() != nil {
 			return 0 // the client has gone
 		}
@@ -299,7 +305,11 @@ func (s *Service) DeleteMessageBatch(
 	ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.DeleteMessageBatchOutput, error) {
 	out := &sqs.DeleteMessageBatchOutput{}
-	err := s.do(ctx, "DeleteMessageBatch", aws.ToString(in.QueueUrl), len(in.Entries), func(q *queue, f Fault) int {
+	var ids []string
+	for _, e := range in.Entries {
+		ids = append(ids, idOf(e.ReceiptHandle))
+	}
+	err := s.do(ctx, "DeleteMessageBatch", aws.ToString(in.QueueUrl), ids, func(q *queue, f Fault) int {
 		for i, e := range in.Entries {
 			switch {
 			case slices.Contains(f.Entries, i):
@@ -323,8 +333,12 @@ func (s *Service) ChangeMessageVisibilityBatch(
 	ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
 	out := &sqs.ChangeMessageVisibilityBatchOutput{}
-	url, n := aws.ToString(in.QueueUrl), len(in.Entries)
-	err := s.do(ctx, "ChangeMessageVisibilityBatch", url, n, func(q *queue, f Fault) int {
+	var ids []string
+	for _, e := range in.Entries {
+		ids = append(ids, idOf(e.ReceiptHandle))
+	}
+	url := aws.ToString(in.QueueUrl)
+	err := s.do(ctx, "ChangeMessageVisibilityBatch", url, ids, func(q *queue, f Fault) int {
 		for i, e := range in.Entries {
 			if slices.Contains(f.Entries, i) {
 				out.Failed = append(out.Failed, failure(e.Id, "InternalError", false))
@@ -345,6 +359,12 @@ func (s *Service) ChangeMessageVisibilityBatch(
 	return out, nil
 }
 
+// idOf returns the id of the message that a receipt handle is for.
+func idOf(receipt *string) string {
+	id, _, _ := strings.Cut(aws.ToString(receipt), "#")
+	return id
+}
+
 func failure(id *string, code string, sender bool) types.BatchResultErrorEntry {
 	return types.BatchResultErrorEntry{Id: id, Code: aws.String(code), SenderFault: sender, Message: aws.String("test")}
 }
@@ -357,7 +377,7 @@ func (s *Service) SendMessage(
 		return nil, errors.New("InvalidParameterValue: more than 10 message attributes")
 	}
 	out := &sqs.SendMessageOutput{}
-	err := s.do(ctx, "SendMessage", aws.ToString(in.QueueUrl), 1, func(q *queue, _ Fault) int {
+	err := s.do(ctx, "SendMessage", aws.ToString(in.QueueUrl), nil, func(q *queue, _ Fault) int {
 		m := q.send(&Message{
 			Body: aws.ToString(in.MessageBody), Group: aws.ToString(in.MessageGroupId),
 			Dedup: aws.ToString(in.MessageDeduplicationId), Attributes: in.MessageAttributes,
@@ -376,7 +396,7 @@ func (s *Service) SendMessageBatch(
 	ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.SendMessageBatchOutput, error) {
 	out := &sqs.SendMessageBatchOutput{}
-	err := s.do(ctx, "SendMessageBatch", aws.ToString(in.QueueUrl), len(in.Entries), func(q *queue, _ Fault) int {
+	err := s.do(ctx, "SendMessageBatch", aws.ToString(in.QueueUrl), nil, func(q *queue, _ Fault) int {
 		for _, e := range in.Entries {
 			m := q.send(&Message{
 				Body: aws.ToString(e.MessageBody), Group: aws.ToString(e.MessageGroupId),

@@ -155,6 +155,7 @@ func (r *runner) drain() {
 	}
 	r.deletes.close()
 	r.changes.close()
+	r.waitFor(handled, time.Now().Add(grace)) // for those that had to be given up to be told
 	limit := time.AfterFunc(min(lastMetrics, time.Until(began.Add(r.StopTimeout-r.margin()/2))), r.cutLast)
 	r.end()
 	r.closeHealth()

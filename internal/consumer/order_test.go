@@ -234,7 +234,7 @@ func TestOneMessageOfAGroupAtATimeEvenAfterLostLeases(t *testing.T) {
 			}
 			l.begin(m)
 			if m.ReceiveCount == 1 {
-				time.Sleep(45 * time.Second)
+				time.Sleep(43 * time.Second)
 			}
 			l.end(m, m.ReceiveCount > 1)
 			return nil

@@ -16,14 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"sqs-dynamic-target-tracking/internal/awshttp"
+	"sqs-dynamic-target-tracking/internal/checkout"
 )
 
 // RunningFile is where a running local engine leaves the environment of its clients, as lines for a shell
 // (`export NAME='value'`), relative to the checkout.
 const RunningFile = ".local/running.env"
 
-// Load returns the configuration of the SDK. For a local engine it comes from RunningFile in the current folder or
-// above.
+// Load returns the configuration of the SDK. For a local engine it comes from RunningFile in this checkout.
 func Load(ctx context.Context, local bool) (aws.Config, error) {
 	if !local {
 		loaded, err := config.LoadDefaultConfig(ctx)
@@ -40,7 +40,7 @@ func Load(ctx context.Context, local bool) (aws.Config, error) {
 	if err != nil {
 		return aws.Config{}, err
 	}
-	environment, err := ReadRunning(path)
+	environment, err := readRunning(path)
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -54,39 +54,20 @@ func Load(ctx context.Context, local bool) (aws.Config, error) {
 }
 
 func findRunning() (string, error) {
-	here, err := os.Getwd()
+	root, err := checkout.Root()
 	if err != nil {
 		return "", err
 	}
-	for dir := here; ; dir = filepath.Dir(dir) {
-		path := filepath.Join(dir, RunningFile)
-		_, err := os.Stat(path)
-		if err == nil {
-			return path, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("no local engine runs in this checkout: start one with " +
-				"`go run ./scripts/run-local -keep`")
-		}
+	path := filepath.Join(root, RunningFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("no local engine runs in this checkout: start one with " +
+			"`go run ./scripts/run-local -keep`")
 	}
+	return path, nil
 }
 
-// WriteRunning leaves the environment (entries NAME=value) for clients at the path.
-func WriteRunning(path string, environment []string) error {
-	var content strings.Builder
-	content.WriteString("# Source this to talk to the local engine with the AWS CLI, sam and the scripts.\n")
-	for _, entry := range environment {
-		name, value, _ := strings.Cut(entry, "=")
-		fmt.Fprintf(&content, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
-	}
-	return os.WriteFile(path, []byte(content.String()), 0o600)
-}
-
-// ReadRunning reads what WriteRunning wrote.
-func ReadRunning(path string) (map[string]string, error) {
+// readRunning reads the lines of a RunningFile.
+func readRunning(path string) (map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

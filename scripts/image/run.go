@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,10 +15,12 @@ import (
 
 	"sqs-dynamic-target-tracking/internal/awshttp"
 	"sqs-dynamic-target-tracking/internal/workerimage"
+
+	"sqs-dynamic-target-tracking/internal/checkout"
 )
 
 func run(ctx context.Context, o options) error {
-	root, err := checkout(ctx)
+	root, err := checkout.Root()
 	if err != nil {
 		return err
 	}
@@ -49,19 +50,6 @@ func run(ctx context.Context, o options) error {
 	}
 	fmt.Println(digest)
 	return nil
-}
-
-// checkout is the folder of the module that this script belongs to.
-func checkout(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	file := strings.TrimSpace(string(out))
-	if file == "" || file == os.DevNull {
-		return "", errors.New("run this in a checkout: there is no go.mod here or above")
-	}
-	return filepath.Dir(file), nil
 }
 
 var architectures = regexp.MustCompile(`(?m)^\s*Architectures:\s*(?:\[\s*|\n\s*-\s*)["']?(x86_64|arm64)\b`)

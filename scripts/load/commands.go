@@ -12,11 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"sqs-dynamic-target-tracking/internal/awsconfig"
-	"sqs-dynamic-target-tracking/internal/execution"
+	"sqs-dynamic-target-tracking/internal/byhand"
 	"sqs-dynamic-target-tracking/internal/load"
 	"sqs-dynamic-target-tracking/internal/produce"
 	"sqs-dynamic-target-tracking/internal/stack"
@@ -112,31 +111,13 @@ func once(ctx context.Context, args []string) error {
 		}
 	})
 
-	cfg, outputs, err := t.connect(ctx)
-	if err != nil {
-		return err
-	}
-	machine, err := outputs.Get("ProduceStateMachineArn")
-	if err != nil {
-		return err
-	}
-	follower := execution.Follower{Client: sfn.NewFromConfig(cfg)}
-	arn, err := follower.Start(ctx, machine, input)
-	if err != nil {
-		return err
-	}
 	screen := terminal.New(os.Stdout)
-	screen.Printf("execution %s", arn)
-	result, err := follower.Follow(ctx, arn, func(step execution.Step) {
-		screen.Printf("  %-24s %8s", step.Name, terminal.Seconds(step.Duration))
-	})
+	machine := byhand.Machine{Stack: t.name, Local: t.local, Output: "ProduceStateMachineArn"}
+	output, err := machine.Execute(ctx, screen, input, nil)
 	if err != nil {
 		return err
 	}
-	if !result.Succeeded() {
-		return fmt.Errorf("the execution ended %s: %s: %s", result.Status, result.Error, result.Cause)
-	}
-	screen.Printf("%s", result.Output)
+	screen.Printf("%s", output)
 	return nil
 }
 

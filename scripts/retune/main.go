@@ -14,13 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-
-	"sqs-dynamic-target-tracking/internal/awsconfig"
-	"sqs-dynamic-target-tracking/internal/execution"
+	"sqs-dynamic-target-tracking/internal/byhand"
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
 )
@@ -86,34 +81,12 @@ func parse(args []string) (options, error) {
 }
 
 func run(ctx context.Context, screen *terminal.Screen, o options) error {
-	cfg, err := awsconfig.Load(ctx, o.local)
+	machine := byhand.Machine{Stack: o.stack, Local: o.local, Output: "RetuneStateMachineArn"}
+	output, err := machine.Execute(ctx, screen, o.input, nil)
 	if err != nil {
 		return err
 	}
-	outputs, err := stack.Describe(ctx, cloudformation.NewFromConfig(cfg), o.stack)
-	if err != nil {
-		return err
-	}
-	machine, err := outputs.Get("RetuneStateMachineArn")
-	if err != nil {
-		return err
-	}
-	follower := execution.Follower{Client: sfn.NewFromConfig(cfg), Interval: 500 * time.Millisecond}
-	arn, err := follower.Start(ctx, machine, o.input)
-	if err != nil {
-		return err
-	}
-	screen.Printf("execution %s\n", arn)
-	result, err := follower.Follow(ctx, arn, func(step execution.Step) {
-		screen.Printf("  %-20s %8s", step.Name, terminal.Seconds(step.Duration))
-	})
-	if err != nil {
-		return err
-	}
-	if !result.Succeeded() {
-		return fmt.Errorf("the execution ended %s\n  %s: %s", result.Status, result.Error, result.Cause)
-	}
-	report, err := readReport(result.Output)
+	report, err := readReport(output)
 	if err != nil {
 		return err
 	}

@@ -10,17 +10,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
 	"sqs-dynamic-target-tracking/internal/trace"
+
+	"sqs-dynamic-target-tracking/internal/checkout"
 )
 
 // options are the flags.
@@ -103,23 +103,7 @@ func (o *options) complete() error {
 	if _, err := trace.Open(o.trace); err != nil {
 		return err // now, not when its chapter comes
 	}
-	root, err := checkout()
+	root, err := checkout.Root()
 	o.root = root
 	return err
-}
-
-// checkout is the folder with template.yaml, at or above the current one.
-func checkout() (string, error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for dir := here; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "template.yaml")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("this is not a checkout: no template.yaml here or above")
-		}
-	}
 }

@@ -21,6 +21,8 @@ import (
 	"syscall"
 
 	"sqs-dynamic-target-tracking/internal/terminal"
+
+	"sqs-dynamic-target-tracking/internal/checkout"
 )
 
 func main() {
@@ -81,7 +83,7 @@ func choose(names string) ([]check, error) {
 
 // run makes every check, also after one that failed, and reports the failures at the end once more.
 func run(ctx context.Context, screen *terminal.Screen, selected []check) error {
-	root, err := checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return err
 	}
@@ -122,22 +124,6 @@ func run(ctx context.Context, screen *terminal.Screen, selected []check) error {
 		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
 	}
 	return nil
-}
-
-// checkout is the folder with go.mod, at or above the current one.
-func checkout() (string, error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for dir := here; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("%s is not inside a checkout: no go.mod here or above", here)
-		}
-	}
 }
 
 // tail is the end of a log, indented.

@@ -18,11 +18,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-
-	"sqs-dynamic-target-tracking/internal/awsconfig"
-	"sqs-dynamic-target-tracking/internal/execution"
+	"sqs-dynamic-target-tracking/internal/byhand"
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
 )
@@ -95,37 +91,13 @@ func parse(args []string) (options, error) {
 }
 
 func run(ctx context.Context, screen *terminal.Screen, o options) error {
-	cfg, err := awsconfig.Load(ctx, o.local)
-	if err != nil {
-		return err
-	}
-	outputs, err := stack.Describe(ctx, cloudformation.NewFromConfig(cfg), o.stack)
-	if err != nil {
-		return err
-	}
-	machine, err := outputs.Get("VerifyStateMachineArn")
-	if err != nil {
-		return err
-	}
-	follower := execution.Follower{Client: sfn.NewFromConfig(cfg)}
-	arn, err := follower.Start(ctx, machine, o.input)
-	if err != nil {
-		return err
-	}
-	screen.Printf("execution %s\n", arn)
+	machine := byhand.Machine{Stack: o.stack, Local: o.local, Output: "VerifyStateMachineArn"}
 	var told teller
-	result, err := follower.Follow(ctx, arn, func(step execution.Step) {
-		if line := told.line(step); line != "" {
-			screen.Printf("  %s", line)
-		}
-	})
+	output, err := machine.Execute(ctx, screen, o.input, told.line)
 	if err != nil {
-		return fmt.Errorf("%w\n  the verification goes on without this script: %s", err, arn)
+		return err
 	}
-	if !result.Succeeded() {
-		return fmt.Errorf("the verification ended %s\n  %s: %s", result.Status, result.Error, result.Cause)
-	}
-	report, err := readReport(result.Output)
+	report, err := readReport(output)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func TestText(t *testing.T) {
 		Lines: []Line{{Name: "tasks", X: []float64{0, 10, 20}, Y: []float64{1, 10, 4}, Step: true}},
 	}.String()
 	want := strings.Join([]string{
-		"10 ┤            ⡏⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉",
+		"10 ┤            ⡤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤",
 		"   ┤            ⡇",
 		"   ┤            ⡇",
 		" 0 ┤⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠃",
@@ -108,14 +108,34 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestTextHasARowForEachValue: with as many rows as values each one stands beside its label.
+func TestTextHasARowForEachValue(t *testing.T) {
+	got := Text{Width: 10, Height: 5, Lines: []Line{
+		{X: []float64{0, 1, 2, 3, 4, 5}, Y: []float64{0, 1, 2, 3, 4, 4}, Step: true},
+	}}.String()
+	want := strings.Join([]string{
+		"4 ┤        ⡤⠤",
+		"  ┤      ⡤⠤⠇",
+		"2 ┤    ⡤⠤⠇",
+		"  ┤  ⡤⠤⠇",
+		"0 ┤⠤⠤⠇",
+		"  └──────────",
+		"   0        5",
+		"",
+	}, "\n")
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func ExampleText() {
 	fmt.Print(Text{Width: 20, Height: 3, XLabel: "minutes", Lines: []Line{
 		{Name: "queue", X: []float64{0, 5, 10}, Y: []float64{0, 8, 0}},
 	}})
 	// Output:
-	// 8 ┤       ⣠⠴⠚⠙⠲⢤⡀
-	//   ┤   ⣀⡤⠖⠋⠁     ⠉⠓⠦⣄⡀
-	// 0 ┤⣠⠴⠚⠁             ⠙⠲⢤
+	// 8 ┤        ⣀⣠⢤⣀⡀
+	//   ┤   ⣀⣠⠴⠒⠋⠁   ⠉⠓⠲⢤⣀⡀
+	// 0 ┤⠴⠒⠋⠁             ⠉⠓⠲
 	//   └────────────────────
 	//    0         10 minutes
 	//    ⠶ queue

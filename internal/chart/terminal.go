@@ -42,23 +42,32 @@ func (t Text) String() string {
 	}
 
 	var b strings.Builder
-	top, bottom := label(math.Round(yHigh*10)/10), label(math.Round(yLow*10)/10)
-	margin := max(len(top), len(bottom))
+	axis := t.labels(yLow, yHigh)
+	margin := 0
+	for _, text := range axis {
+		margin = max(margin, len(text))
+	}
 	for row := range t.Height {
-		axis := ""
-		switch row {
-		case 0:
-			axis = top
-		case t.Height - 1:
-			axis = bottom
-		}
-		fmt.Fprintf(&b, "%*s ┤%s\n", margin, axis, t.row(grid[row*t.Width:(row+1)*t.Width]))
+		fmt.Fprintf(&b, "%*s ┤%s\n", margin, axis[row], t.row(grid[row*t.Width:(row+1)*t.Width]))
 	}
 	from, to := label(math.Round(xLow*10)/10), strings.TrimSpace(label(math.Round(xHigh*10)/10)+" "+t.XLabel)
 	fmt.Fprintf(&b, "%*s └%s\n", margin, "", strings.Repeat("─", t.Width))
 	fmt.Fprintf(&b, "%*s  %s%*s\n", margin, "", from, max(1, t.Width-len(from)), to)
 	t.legend(&b, margin)
 	return b.String()
+}
+
+// labels are the texts beside the rows: the ends of the axis, and round values that lie in the middle of their rows.
+func (t Text) labels(low, high float64) []string {
+	rows := make([]string, t.Height)
+	for _, value := range ticks(low, high, t.Height/2) {
+		row := float64(t.Height-1) * (high - value) / (high - low)
+		if math.Abs(row-math.Round(row)) < 1e-9 {
+			rows[int(math.Round(row))] = label(value)
+		}
+	}
+	rows[0], rows[t.Height-1] = label(math.Round(high*10)/10), label(math.Round(low*10)/10)
+	return rows
 }
 
 // plot sets the dots of one line.
@@ -71,7 +80,8 @@ func (t Text) plot(grid []cell, l Line, xLow, xHigh, yLow, yHigh float64) {
 			before = -1
 			continue
 		}
-		row := rows - 1 - int(math.Round((y-yLow)/(yHigh-yLow)*float64(rows-1)))
+		// The least and the greatest value lie in the middle of their rows, where their labels are.
+		row := int(math.Round(float64(rows) - 2 - (y-yLow)/(yHigh-yLow)*float64(rows-4)))
 		row = max(0, min(rows-1, row))
 		from, to := row, row
 		if before >= 0 { // rise and fall are drawn

@@ -22,7 +22,7 @@ import (
 // WorkerImage is the image name under which the engine runs the worker of the checkout, built when a task needs it.
 const WorkerImage = "sqs-dynamic-target-tracking-worker:local"
 
-// images implements agent.Images: it builds WorkerImage and pulls all others, by digest, from the engine's registry.
+// images implements agent.Images: it builds WorkerImage and pulls all others from the engine's registry.
 type images struct {
 	root     string // the checkout
 	progress func(string)
@@ -39,12 +39,24 @@ func (i *images) Find(ctx context.Context, name string, as aws.Config) (agent.Im
 	if name == WorkerImage {
 		return i.findBuilt(ctx)
 	}
-	repository, digest, ok := strings.Cut(name, "@sha256:")
-	if !ok {
-		return agent.Image{}, fmt.Errorf("%s is neither %s nor an image by digest (repository@sha256:...), which is "+
-			"all that the local engine runs", name, WorkerImage)
+	repository, id := imageID(name)
+	if !workerimage.IsECR(repository) {
+		return agent.Image{}, fmt.Errorf("%s is neither %s nor in a repository of ECR, which is all that the local "+
+			"engine runs", name, WorkerImage)
 	}
-	return i.findPulled(ctx, repository, "sha256:"+digest, as)
+	return i.findPulled(ctx, repository, id, as)
+}
+
+// imageID takes an image's name apart: <repository>@<digest>, <repository>:<tag>, or the repository alone for the tag
+// latest.
+func imageID(name string) (repository string, id types.ImageIdentifier) {
+	if repository, digest, ok := strings.Cut(name, "@"); ok {
+		return repository, types.ImageIdentifier{ImageDigest: &digest}
+	}
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		return name[:colon], types.ImageIdentifier{ImageTag: aws.String(name[colon+1:])}
+	}
+	return name, types.ImageIdentifier{ImageTag: aws.String("latest")}
 }
 
 func (i *images) findBuilt(ctx context.Context) (agent.Image, error) {
@@ -65,18 +77,25 @@ func (i *images) findBuilt(ctx context.Context) (agent.Image, error) {
 }
 
 // findPulled asks the registry each time, as ECS does: the image may be gone, or the role not allowed any more.
-func (i *images) findPulled(ctx context.Context, repository, digest string, as aws.Config) (agent.Image, error) {
-	name := repository + "@" + digest
+func (i *images) findPulled(ctx context.Context, repository string, id types.ImageIdentifier, as aws.Config) (
+	agent.Image, error,
+) {
 	api := ecr.NewFromConfig(as)
 	_, path, _ := strings.Cut(repository, "/") // after the registry's host
 	out, err := api.BatchGetImage(ctx, &ecr.BatchGetImageInput{RepositoryName: &path,
-		ImageIds: []types.ImageIdentifier{{ImageDigest: &digest}}})
+		ImageIds: []types.ImageIdentifier{id}})
+	asked := repository + "@" + aws.ToString(id.ImageDigest)
+	if id.ImageTag != nil {
+		asked = repository + ":" + *id.ImageTag
+	}
 	if err != nil {
-		return agent.Image{}, fmt.Errorf("pull %s: %w", name, err)
+		return agent.Image{}, fmt.Errorf("pull %s: %w", asked, err)
 	}
-	if len(out.Images) == 0 {
-		return agent.Image{}, fmt.Errorf("%s: not found", name)
+	if len(out.Images) == 0 || out.Images[0].ImageId == nil {
+		return agent.Image{}, fmt.Errorf("%s: not found", asked)
 	}
+	digest := aws.ToString(out.Images[0].ImageId.ImageDigest)
+	name := repository + "@" + digest
 	if image, ok := i.pulled[name]; ok {
 		return image, nil
 	}

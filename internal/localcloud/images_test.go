@@ -66,10 +66,17 @@ func TestLocalPulledImage(t *testing.T) {
 	if digest := aws.ToString(task.Containers[0].ImageDigest); !strings.HasSuffix(reference, digest) || digest == "" {
 		t.Errorf("the image of the task is %s, not %s", digest, reference)
 	}
+	repository, _, _ := strings.Cut(reference, "@")
+	byTag := run(repository+":v1", may)
+	if aws.ToString(byTag.Containers[0].ImageDigest) != aws.ToString(task.Containers[0].ImageDigest) {
+		t.Errorf("by tag the image of the task is %s", aws.ToString(byTag.Containers[0].ImageDigest))
+	}
 	for name, test := range map[string]struct{ image, role, want string }{
 		"the role may not": {reference, mayNot, "not authorized to perform: ecr:BatchGetImage"},
 		"no such image":    {reference[:len(reference)-4] + "0000", may, "not found"},
-		"no digest":        {"somewhere/worker:latest", may, "is neither"},
+		"no such tag":      {repository + ":v2", may, repository + ":v2: not found"},
+		"no tag":           {repository, may, repository + ":latest: not found"},
+		"not in ECR":       {"somewhere/worker:latest", may, "is neither"},
 	} {
 		task := run(test.image, test.role)
 		reason := aws.ToString(task.StoppedReason)

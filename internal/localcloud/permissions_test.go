@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
@@ -76,6 +78,89 @@ func TestLocalPermissions(t *testing.T) {
 	}
 }
 
+// TestLocalPermissionsOfECS: an action is checked on the resource that AWS checks it on. Nothing that is asked about
+// exists; so what is allowed is answered with another error, or none.
+func TestLocalPermissionsOfECS(t *testing.T) {
+	cloud := start(t, localcloud.Config{})
+	user := makeUser(t, cloud)
+	const arn = `"Effect":"Allow","Resource":"arn:aws:ecs:us-east-1:000000000000:`
+	allow(t, cloud, `{`+arn+`service/c/mine","Action":["ecs:*Service","ecs:DescribeServices","ecs:ListServiceDepl*"]},`+
+		`{`+arn+`task/c/*","Action":["ecs:DescribeTasks","ecs:StopTask"]},`+
+		`{`+arn+`service-revision/c/mine/*","Action":"ecs:DescribeServiceRevisions"},`+
+		`{`+arn+`task-definition/mine:*","Action":["ecs:RegisterTaskDefinition","ecs:DescribeTaskDefinition"]},`+
+		`{"Effect":"Allow","Resource":"*","Action":"ecs:ListTasks",`+
+		`"Condition":{"ArnEquals":{"ecs:cluster":"arn:aws:ecs:us-east-1:000000000000:cluster/c"}}}`)
+	api := ecs.NewFromConfig(user)
+	update := func(cluster, service string) error {
+		_, err := api.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: &cluster, Service: &service})
+		return err
+	}
+	register := func(family string) error {
+		_, err := api.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: &family,
+			ContainerDefinitions: []ecstypes.ContainerDefinition{{Name: aws.String("c"), Image: aws.String("i")}}})
+		return err
+	}
+	for _, test := range []struct {
+		action  string
+		call    func() error
+		refused bool
+	}{
+		{"UpdateService", func() error { return update("c", "mine") }, false},
+		{"UpdateService", func() error { return update("arn:aws:ecs:us-east-1:000000000000:cluster/c", "mine") }, false},
+		{"UpdateService", func() error { return update("c", "other") }, true},
+		{"UpdateService", func() error { return update("d", "mine") }, true},
+		{"DescribeServices", func() error {
+			_, err := api.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("c"),
+				Services: []string{"mine"}})
+			return err
+		}, false},
+		{"ListServiceDeployments", func() error {
+			_, err := api.ListServiceDeployments(t.Context(), &ecs.ListServiceDeploymentsInput{
+				Cluster: aws.String("c"), Service: aws.String("other")})
+			return err
+		}, true},
+		{"DescribeServiceRevisions", func() error {
+			_, err := api.DescribeServiceRevisions(t.Context(), &ecs.DescribeServiceRevisionsInput{
+				ServiceRevisionArns: []string{"arn:aws:ecs:us-east-1:000000000000:service-revision/c/mine/1"}})
+			return err
+		}, false},
+		{"DescribeTasks", func() error {
+			_, err := api.DescribeTasks(t.Context(), &ecs.DescribeTasksInput{Cluster: aws.String("c"),
+				Tasks: []string{"1"}})
+			return err
+		}, false},
+		{"StopTask", func() error {
+			_, err := api.StopTask(t.Context(), &ecs.StopTaskInput{Cluster: aws.String("d"), Task: aws.String("1")})
+			return err
+		}, true},
+		{"ListTasks", func() error {
+			_, err := api.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("c")})
+			return err
+		}, false},
+		{"ListTasks", func() error {
+			_, err := api.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("d")})
+			return err
+		}, true},
+		{"RegisterTaskDefinition", func() error { return register("mine") }, false},
+		{"RegisterTaskDefinition", func() error { return register("other") }, true},
+		{"DescribeTaskDefinition", func() error { // AWS knows no resource of it, so the policy lets nothing through
+			_, err := api.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{
+				TaskDefinition: aws.String("mine:1")})
+			return err
+		}, true},
+	} {
+		err := test.call()
+		t.Logf("%s: %v", test.action, err)
+		var fault smithy.APIError
+		switch denied := errors.As(err, &fault) && strings.HasPrefix(fault.ErrorCode(), "AccessDenied"); {
+		case test.refused:
+			refused(t, err, "ecs:"+test.action)
+		case denied:
+			t.Errorf("%s is refused though a policy allows it: %v", test.action, err)
+		}
+	}
+}
+
 // refused checks that an error is AWS's refusal of an action.
 func refused(t *testing.T, err error, action string) {
 	t.Helper()
@@ -127,7 +212,8 @@ func TestLocalEmulatorDies(t *testing.T) {
 		t.Fatal("nobody is told that the emulator has died")
 	}
 	err := cloud.Err()
-	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "signal: killed") {
+	// A line of the log would be taken for the reason.
+	if err == nil || !strings.Contains(err.Error(), "ended from outside (signal: killed); its log: "+cloud.Dir()) {
 		t.Errorf("the reason is %v", err)
 	}
 	t.Log(err)

@@ -82,7 +82,8 @@ func (s *Screen) Clear() {
 
 func (s *Screen) erase() {
 	if s.live && len(s.block) > 0 {
-		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", len(s.block))
+		// From the line's beginning: the terminal may have echoed a ^C there.
+		fmt.Fprintf(s.out, "\r\x1b[%dA\x1b[J", len(s.block))
 	}
 }
 

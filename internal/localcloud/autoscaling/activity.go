@@ -9,7 +9,6 @@ import (
 	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 
-	"sqs-dynamic-target-tracking/internal/localcloud/wire"
 	"sqs-dynamic-target-tracking/internal/tracking"
 )
 
@@ -65,18 +64,9 @@ func (s *Server) describeScalingActivities(
 	ctx context.Context,
 	in *aas.DescribeScalingActivitiesInput,
 ) (*aas.DescribeScalingActivitiesOutput, error) {
-	var v wire.Violations
-	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.checkPresent(&v)
-	if in.ServiceNamespace == "" {
-		v.Missing("serviceNamespace")
-	}
-	if err := violated(&v); err != nil {
-		return nil, err
-	}
-	if err := checkFilter(k); err != nil {
-		return nil, err
-	}
-	if err := s.authorize(ctx, "DescribeScalingActivities", "*", k); err != nil {
+	k, err := s.filter(ctx, "DescribeScalingActivities",
+		members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}, "", nil)
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

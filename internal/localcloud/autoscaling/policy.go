@@ -182,28 +182,15 @@ func (s *Server) describeScalingPolicies(
 	ctx context.Context,
 	in *aas.DescribeScalingPoliciesInput,
 ) (*aas.DescribeScalingPoliciesOutput, error) {
-	var v wire.Violations
-	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.checkPresent(&v)
-	if in.ServiceNamespace == "" {
-		v.Missing("serviceNamespace")
-	}
-	checkIDs(&v, "policyNames", in.PolicyNames)
-	if err := violated(&v); err != nil {
-		return nil, err
-	}
-	if err := checkFilter(k); err != nil {
-		return nil, err
-	}
-	if err := s.authorize(ctx, "DescribeScalingPolicies", "*", k); err != nil {
+	k, err := s.filter(ctx, "DescribeScalingPolicies",
+		members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}, "policyNames", in.PolicyNames)
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := []types.ScalingPolicy{}
-	for _, t := range s.targets {
-		if !k.selects(t.key) {
-			continue
-		}
+	for _, t := range s.selected(k) {
 		for _, p := range t.policies {
 			if len(in.PolicyNames) == 0 || slices.Contains(in.PolicyNames, p.name) {
 				found = append(found, s.shownPolicy(t, p))
@@ -212,20 +199,6 @@ func (s *Server) describeScalingPolicies(
 	}
 	page, next, err := page(found, in.MaxResults, in.NextToken, 50)
 	return &aas.DescribeScalingPoliciesOutput{ScalingPolicies: page, NextToken: next}, err
-}
-
-// checkFilter refuses a dimension without a resource, as the API reference says.
-func checkFilter(k key) error {
-	if k.dimension != "" && k.resource == "" {
-		return validation("If you specify a scalable dimension, you must also specify a resource ID.")
-	}
-	return nil
-}
-
-// selects tells whether a filter (empty parts select all) matches a target.
-func (k key) selects(t key) bool {
-	return t.namespace == k.namespace && (k.resource == "" || k.resource == t.resource) &&
-		(k.dimension == "" || k.dimension == t.dimension)
 }
 
 func (s *Server) shownPolicy(t *target, p *policy) types.ScalingPolicy {
@@ -242,15 +215,8 @@ func (s *Server) deleteScalingPolicy(
 	ctx context.Context,
 	in *aas.DeleteScalingPolicyInput,
 ) (*aas.DeleteScalingPolicyOutput, error) {
-	var v wire.Violations
-	if wire.Required(&v, "policyName", in.PolicyName) {
-		checkID(&v, "policyName", in.PolicyName)
-	}
-	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.check(&v)
-	if err := violated(&v); err != nil {
-		return nil, err
-	}
-	if err := k.matches(); err != nil {
+	k, err := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.named("policyName", in.PolicyName)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.authorizePolicy(ctx, "DeleteScalingPolicy", k); err != nil {

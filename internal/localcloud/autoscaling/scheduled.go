@@ -238,28 +238,16 @@ func (s *Server) describeScheduledActions(
 	ctx context.Context,
 	in *aas.DescribeScheduledActionsInput,
 ) (*aas.DescribeScheduledActionsOutput, error) {
-	var v wire.Violations
-	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.checkPresent(&v)
-	if in.ServiceNamespace == "" {
-		v.Missing("serviceNamespace")
-	}
-	checkIDs(&v, "scheduledActionNames", in.ScheduledActionNames)
-	if err := violated(&v); err != nil {
-		return nil, err
-	}
-	if err := checkFilter(k); err != nil {
-		return nil, err
-	}
-	if err := s.authorize(ctx, "DescribeScheduledActions", "*", k); err != nil {
+	k, err := s.filter(ctx, "DescribeScheduledActions",
+		members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}, "scheduledActionNames",
+		in.ScheduledActionNames)
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := []types.ScheduledAction{}
-	for _, t := range s.targets {
-		if !k.selects(t.key) {
-			continue
-		}
+	for _, t := range s.selected(k) {
 		for _, a := range t.scheduled {
 			if len(in.ScheduledActionNames) == 0 || slices.Contains(in.ScheduledActionNames, a.name) {
 				found = append(found, a.shown(t))
@@ -288,12 +276,9 @@ func (s *Server) deleteScheduledAction(
 	ctx context.Context,
 	in *aas.DeleteScheduledActionInput,
 ) (*aas.DeleteScheduledActionOutput, error) {
-	var v wire.Violations
-	if wire.Required(&v, "scheduledActionName", in.ScheduledActionName) {
-		checkID(&v, "scheduledActionName", in.ScheduledActionName)
-	}
-	k := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.check(&v)
-	if err := violated(&v); err != nil {
+	k, err := members{in.ServiceNamespace, in.ResourceId, in.ScalableDimension}.named("scheduledActionName",
+		in.ScheduledActionName)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.authorizeTarget(ctx, "DeleteScheduledAction", k); err != nil {

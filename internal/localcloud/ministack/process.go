@@ -128,6 +128,10 @@ func (p *Process) Err() error {
 	if p.closing {
 		return nil
 	}
+	if signaled(p.cmd.ProcessState) { // whatever it logged last has nothing to do with that
+		return fmt.Errorf("the emulator (MiniStack) was ended from outside (%s); its log: %s",
+			p.cmd.ProcessState, p.logPath)
+	}
 	return fmt.Errorf("the emulator (MiniStack) ended unexpectedly (%s): %s; its log: %s",
 		p.cmd.ProcessState, lastLogLine(p.logPath), p.logPath)
 }

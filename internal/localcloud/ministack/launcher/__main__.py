@@ -18,6 +18,7 @@ from hypercorn.config import Config
 import announce
 import bridge
 import ecs_deployments
+import ecs_permissions
 import ecs_tasks
 import events
 import iam_questions
@@ -41,6 +42,7 @@ def main():
     iam_questions.count_as_tls()
     iam_questions.check_batches_as_entries()
     iam_questions.check_log_streams()
+    ecs_permissions.install()
     events.scale_schedules(settings["speed"])
     ecs_tasks.install(go)
     ecs_deployments.install()

@@ -32,7 +32,7 @@ def install():
         "ListServiceDeployments": _list,
         "DescribeServiceDeployments": _describe,
         "DescribeServiceRevisions": _describe_revisions,
-        "UpdateService": _refusing_inactive(ecs._update_service),
+        "UpdateService": _refusing_inactive(_of_primary(ecs._update_service)),
         "CreateService": _refusing_inactive(ecs._create_service),
     })
     threading.Thread(target=_watch, daemon=True, name="localcloud-deployments").start()
@@ -47,6 +47,21 @@ def _refusing_inactive(call):
         if definition and definition.get("status") == "INACTIVE":
             return error_response_json("ClientException", "TaskDefinition is inactive", 400)
         return call(data)
+
+    return called
+
+
+def _of_primary(update):
+    """MiniStack gives a new desired count to the newest deployment, which after a rollback is the failed one."""
+
+    def called(data):
+        from ministack.services import ecs
+
+        cluster, reference = ecs._resolve_cluster_name(data.get("cluster")), ecs._resolve_service_ref(data["service"])
+        service = ecs._services.get(f"{cluster}/{reference[0]}") if cluster and reference else None
+        if service:
+            service["deployments"].sort(key=lambda deployment: deployment.get("status") != "PRIMARY")
+        return update(data)
 
     return called
 

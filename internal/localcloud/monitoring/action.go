@@ -15,7 +15,11 @@ import (
 const maxPendingActions = 1000
 
 // action is a change of state to be told and acted upon.
-type action struct{ before, after types.MetricAlarm }
+type action struct {
+	before, after types.MetricAlarm
+	held          bool // it is told, and acted upon later if at all
+	told          bool // it was held, and is acted upon only
+}
 
 // act hands a change of state to perform.
 func (s *Server) act(a action) {
@@ -39,13 +43,13 @@ func (s *Server) perform(ctx context.Context) {
 
 func (s *Server) tell(ctx context.Context, a action) {
 	name := *a.after.AlarmName
-	if s.Event != nil {
+	if s.Event != nil && !a.told {
 		err := s.Event(ctx, "CloudWatch Alarm State Change", []string{*a.after.AlarmArn}, eventDetail(a))
 		if err != nil {
 			s.Log.Warn("event of an alarm was not sent", "alarm", name, "error", err)
 		}
 	}
-	if !aws.ToBool(a.after.ActionsEnabled) || s.Notify == nil {
+	if a.held || !aws.ToBool(a.after.ActionsEnabled) || s.Notify == nil {
 		return
 	}
 	for _, arn := range actionsOf(a.after) {

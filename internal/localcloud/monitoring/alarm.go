@@ -18,6 +18,8 @@ type alarm struct {
 	evaluator *tracking.Alarm // nil for an alarm of the autoscaler and for a composite one
 	rule      rule            // of a composite alarm
 	ruleText  string
+	// suppression of a composite alarm's actions; nil without a suppressor.
+	suppression *suppression
 }
 
 // ManagedAlarm is an alarm of a target tracking policy, as Application Auto Scaling makes them.
@@ -110,10 +112,19 @@ func (s *Server) move(a *alarm, state types.StateValue, reason, data string, now
 	a.StateTransitionedTimestamp = aws.Time(now)
 	s.record(a, types.HistoryItemTypeStateUpdate,
 		"Alarm updated from "+string(before.StateValue)+" to "+string(state), stateChange(before, a.MetricAlarm))
-	s.act(action{before: before, after: a.MetricAlarm})
+	s.act(s.suppressed(a, action{before: before, after: a.MetricAlarm}, now))
 	if a.rule == nil {
 		s.judgeComposites(now)
 	}
+	s.settleSuppressions(now)
+}
+
+// suppressed marks the action of an alarm's change that is held back. Needs s.mu.
+func (s *Server) suppressed(a *alarm, change action, now time.Time) action {
+	if a.suppression != nil {
+		change.held = a.suppression.hold(change, s.stateOf(a.suppression.by) == types.StateValueAlarm, now)
+	}
+	return change
 }
 
 // evaluateAlarms gives each alarm of this server its state of now.
@@ -138,6 +149,11 @@ func (s *Server) evaluateAlarms(now time.Time, which func(period time.Duration) 
 // Run samples, evaluates and acts until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	go s.perform(ctx)
+	go every(ctx, time.Second, 0, func(now time.Time) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.settleSuppressions(now)
+	})
 	go every(ctx, s.Period, 0, func(now time.Time) { s.sampleAll(ctx, now) })
 	if s.Period > fastPeriod {
 		go every(ctx, fastPeriod, fastPeriod/2, func(now time.Time) {

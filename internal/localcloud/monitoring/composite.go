@@ -144,6 +144,10 @@ func (s *Server) putCompositeAlarm(
 	if err != nil {
 		return nil, validation("AlarmRule must not contain leading or trailing whitespace or be malformed: %v.", err)
 	}
+	held, err := newSuppression(in)
+	if err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,10 +157,11 @@ func (s *Server) putCompositeAlarm(
 				n)
 		}
 	}
-	a := &alarm{rule: compiled, ruleText: *in.AlarmRule, MetricAlarm: shownInput(&cloudwatch.PutMetricAlarmInput{
+	shown := shownInput(&cloudwatch.PutMetricAlarmInput{
 		AlarmName: in.AlarmName, AlarmDescription: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled,
 		AlarmActions: in.AlarmActions, OKActions: in.OKActions, InsufficientDataActions: in.InsufficientDataActions,
-	})}
+	})
+	a := &alarm{rule: compiled, ruleText: *in.AlarmRule, suppression: held, MetricAlarm: shown}
 	s.keep(a, in.Tags, now)
 	s.judgeComposites(now)
 	return &cloudwatch.PutCompositeAlarmOutput{}, nil
@@ -195,7 +200,7 @@ func (s *Server) stateOf(name string) types.StateValue {
 }
 
 func (a *alarm) composite() types.CompositeAlarm {
-	return types.CompositeAlarm{
+	shown := types.CompositeAlarm{
 		AlarmName: a.AlarmName, AlarmArn: a.AlarmArn, AlarmDescription: a.AlarmDescription,
 		AlarmRule:      aws.String(a.ruleText),
 		ActionsEnabled: a.ActionsEnabled, AlarmActions: a.AlarmActions, OKActions: a.OKActions,
@@ -204,6 +209,10 @@ func (a *alarm) composite() types.CompositeAlarm {
 		StateTransitionedTimestamp:         a.StateTransitionedTimestamp,
 		AlarmConfigurationUpdatedTimestamp: a.AlarmConfigurationUpdatedTimestamp,
 	}
+	if a.suppression != nil {
+		a.suppression.show(&shown)
+	}
+	return shown
 }
 
 // kind is what DescribeAlarms calls the alarm.

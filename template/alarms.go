@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 
 	cfn "github.com/awslabs/goformation/v7/cloudformation"
 	"github.com/awslabs/goformation/v7/cloudformation/cloudwatch"
@@ -35,13 +36,19 @@ func addAlarms(s *stack) {
 		a.actions = []string{cfn.Ref("NotificationTopic")}
 		s.resource(id, a.resource())
 	}
-	notify("DeadLetterQueueAlarm", alarm{
+	addVerificationAlarms(s)
+	unlessVerifying := func(id string, a alarm) {
+		s.resource(id, a.resource())
+		s.resource(strings.TrimSuffix(id, "Alarm")+"Notification",
+			heldBack(id, a, []string{cfn.Ref("NotificationTopic")}))
+	}
+	unlessVerifying("DeadLetterQueueAlarm", alarm{
 		description: "A message could not be processed and was set aside in the dead-letter queue.",
 		metrics: []metric{{id: "setAside", namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible",
 			stat: "Maximum", dimensions: []dimension{{"QueueName", deadLetterQueueName()}}}},
 		comparison: above, threshold: 0, periods: 1, datapoints: 1, condition: "HasDeadLetterQueue",
 	})
-	notify("OldestMessageAlarm", alarm{
+	unlessVerifying("OldestMessageAlarm", alarm{
 		description: "Messages wait, the oldest for longer than the acceptable delay.",
 		// The oldest message may be one that is being worked on, for as long as
 		// that takes: only while others wait does its age say something.
@@ -49,12 +56,12 @@ func addAlarms(s *stack) {
 			{id: "waiting", expression: "IF(visible > 0, age, 0)", label: "Age of the oldest message while some wait"}},
 		comparison: above, threshold: cfn.Ref("AcceptableDelaySeconds"), periods: 5, datapoints: 5,
 	})
-	notify("PromiseAlarm", alarm{
+	unlessVerifying("PromiseAlarm", alarm{
 		description: "Less than 95 % of the messages were started within the acceptable delay.",
 		metrics:     []metric{own("kept", "MsgWithinDelay", "Average")},
 		comparison:  below, threshold: 0.95, periods: 5, datapoints: 3,
 	})
-	notify("MaxTasksAlarm", alarm{
+	unlessVerifying("MaxTasksAlarm", alarm{
 		description: "As many tasks as MaxTasks allows have run for 15 periods: the load may need more.",
 		metrics:     []metric{running()},
 		comparison:  atLeast, threshold: cfn.Ref("MaxTasks"), periods: 15, datapoints: 15, condition: "CanScale",
@@ -70,6 +77,12 @@ func addAlarms(s *stack) {
 			comparison: above, threshold: 0, periods: 1, datapoints: 1,
 		})
 	}
+	// A verification that fails has told so itself. One that runs out of time has not.
+	notify("VerifyTimedOutAlarm", alarm{
+		description: "A verification of a deployment took longer than ten hours and was ended; look at the service.",
+		metrics:     []metric{executions("late", "ExecutionsTimedOut", verifyMachine)},
+		comparison:  above, threshold: 0, periods: 1, datapoints: 1,
+	})
 }
 
 func (a alarm) resource() cfn.Resource {

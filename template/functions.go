@@ -15,6 +15,11 @@ type function struct {
 	logGroup    string
 	environment map[string]string
 	permissions []any // besides its logs
+	condition   string
+	// makefile lets the Makefile of the folder build it, rather than SAM.
+	makefile bool
+	// versioned publishes a version with each change of the code, to tell by what changed.
+	versioned bool
 }
 
 // addFunctionDefaults says what all functions have in common.
@@ -37,8 +42,9 @@ func functionID(name string) string { return name + "Function" }
 // function adds a function and the role that it alone has.
 func (s *stack) function(f function) {
 	roleID := f.name + "Role"
-	s.resource(roleID, role(lambdaService, f.description,
-		append([]any{writeLogs(f.logGroup)}, f.permissions...)...))
+	r := role(lambdaService, f.description, append([]any{writeLogs(f.logGroup)}, f.permissions...)...)
+	r.AWSCloudFormationCondition = f.condition
+	s.resource(roleID, r)
 
 	resource := &serverless.Function{
 		Description: &f.description,
@@ -49,6 +55,10 @@ func (s *stack) function(f function) {
 			"BuildMethod":     "go1.x",
 			"BuildProperties": map[string]any{"TrimGoPath": true},
 		},
+		AWSCloudFormationCondition: f.condition,
+	}
+	if f.makefile {
+		resource.AWSCloudFormationMetadata = map[string]any{"BuildMethod": "makefile"}
 	}
 	if f.memory > 0 {
 		resource.MemorySize = &f.memory
@@ -56,7 +66,10 @@ func (s *stack) function(f function) {
 	if len(f.environment) > 0 {
 		resource.Environment = &serverless.Function_FunctionEnvironment{Variables: f.environment}
 	}
-	s.resource(functionID(f.name), with(resource, properties{
-		"LoggingConfig": map[string]any{"LogFormat": "JSON", "LogGroup": cfn.Ref(f.logGroup)},
-	}))
+	more := properties{"LoggingConfig": map[string]any{"LogFormat": "JSON", "LogGroup": cfn.Ref(f.logGroup)}}
+	if f.versioned {
+		resource.AutoPublishAlias = new("live")
+		more["VersionDeletionPolicy"] = "Delete" // nobody calls an old one
+	}
+	s.resource(functionID(f.name), with(resource, more))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
 	cfn "github.com/awslabs/goformation/v7/cloudformation"
@@ -13,6 +14,10 @@ type machine struct {
 	definition string
 	logGroup   string            // its name; the id is derived
 	functions  map[string]string // placeholder of the definition -> name of a function
+	title      string            // its name, below the stack's; blank: CloudFormation makes one
+
+	substitutions map[string]string // of further placeholders
+	permissions   []any             // besides those for functions and the topic
 }
 
 func machineID(name string) string { return name + "StateMachine" }
@@ -33,16 +38,23 @@ func (s *stack) machine(m machine) {
 		functions = append(functions, substitutions[placeholder])
 	}
 	slices.Sort(functions)
+	maps.Copy(substitutions, m.substitutions)
 
-	s.resource(roleID, role(statesService, "Runs the executions of "+m.definition,
+	s.resource(roleID, role(statesService, "Runs the executions of "+m.definition, slices.Concat([]any{
 		allow(functions, "lambda:InvokeFunction"),
 		allow(cfn.Ref("NotificationTopic"), "sns:Publish"),
+	}, m.permissions, []any{
 		allowAnywhere(nil,
 			"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
 			"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
 			"logs:PutResourcePolicy", "logs:UpdateLogDelivery"),
-	))
+	})...))
+	var title *string
+	if m.title != "" {
+		title = new(cfn.Sub("${AWS::StackName}-" + m.title))
+	}
 	s.resource(machineID(m.name), &serverless.StateMachine{
+		Name:                    title,
 		DefinitionUri:           &serverless.StateMachine_DefinitionUri{String: &m.definition},
 		DefinitionSubstitutions: substitutions,
 		Role:                    new(cfn.GetAtt(roleID, "Arn")),

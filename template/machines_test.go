@@ -105,7 +105,11 @@ func TestMachineRolesFitTheirDefinitions(t *testing.T) {
 			if substitution == nil {
 				t.Fatalf("%s: %s is not substituted", machine, need.resource)
 			}
-			needed[grant{need.action, brief(t, substitution)}] = true
+			resource := brief(t, substitution)
+			if need.action == "sqs:SendMessage" { // the definition has its URL, the role its ARN
+				resource = queueByARN
+			}
+			needed[grant{need.action, resource}] = true
 		}
 		if d.property(t, machine, "Logging") != nil {
 			for _, action := range deliverLogs {
@@ -181,9 +185,6 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 	started := map[string][]string{}
 	check := func(id, service string, target any) {
 		machine := brief(t, at(target, "Arn"))
-		if at(d.section("Resources")[machine], "Type") != "AWS::Serverless::StateMachine" {
-			t.Fatalf("%s: no rule is known for a target like %s; say what its role needs", id, machine)
-		}
 		started[machine] = append(started[machine], id)
 
 		input, isText := at(target, "Input").(string)
@@ -201,10 +202,17 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 			}
 		}
 
-		role := onlyRole(t, d, id)
-		assumedBy(t, d, role, service)
-		want(t, id+": role of the target", at(target, "RoleArn"), attribute(role, "Arn"))
-		want(t, role+" may", grants(t, d, role), []grant{{"states:StartExecution", machine}})
+		switch kind := at(d.section("Resources")[machine], "Type"); kind {
+		case "AWS::Serverless::StateMachine":
+			role := onlyRole(t, d, id)
+			assumedBy(t, d, role, service)
+			want(t, id+": role of the target", at(target, "RoleArn"), attribute(role, "Arn"))
+			want(t, role+" may", grants(t, d, role), []grant{{"states:StartExecution", machine}})
+		case "AWS::Serverless::Function":
+			mayInvoke(t, d, id, machine)
+		default:
+			t.Fatalf("%s: no rule is known for a target like %s (%v); say what its role needs", id, machine, kind)
+		}
 	}
 	for _, id := range d.ofType("AWS::Events::Rule") {
 		for _, target := range list(d.property(t, id, "Targets")) {
@@ -220,5 +228,21 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 	want(t, "what starts what", started, map[string][]string{
 		"ProduceStateMachine": {"TestMessageProducerRule"},
 		"RetuneStateMachine":  {"RetuneTimer", "StackUpdateRule"},
+
+		"RestoreImageFunction": {"RestoreImageRule"},
 	})
+}
+
+// mayInvoke: a function is called in nobody's role, so it says itself which rule may call it.
+func mayInvoke(t *testing.T, d document, rule, function string) {
+	t.Helper()
+	var permitted []string
+	for _, id := range d.ofType("AWS::Lambda::Permission") {
+		if brief(t, d.property(t, id, "FunctionName")) == function {
+			want(t, id+": principal", d.property(t, id, "Principal"), eventsService)
+			want(t, id+": action", d.property(t, id, "Action"), "lambda:InvokeFunction")
+			permitted = append(permitted, brief(t, d.property(t, id, "SourceArn")))
+		}
+	}
+	want(t, function+" may be invoked by", permitted, []string{rule})
 }

@@ -20,9 +20,21 @@ func addOutputs(s *stack) {
 
 	s.output("ProduceStateMachineArn", "State machine that sends a test load", cfn.Ref(machineID(produceMachine)))
 	s.output("RetuneStateMachineArn", "State machine that moves the targets", cfn.Ref(machineID(retuneMachine)))
+	s.output("VerifyStateMachineArn", "State machine that proves a deployment of the worker",
+		cfn.Ref(machineID(verifyMachine)))
+	s.outputIf(buildWorkerImage, "WorkerRepositoryUri", "Repository of the worker's images",
+		cfn.GetAtt("WorkerRepository", "RepositoryUri"))
+	s.outputIf(buildWorkerImage, "WorkerImageUri", "Image that the last deployment of the stack gave to the service",
+		cfn.GetAtt(workerImageID, "ImageUri"))
+	s.outputIf(buildWorkerImage, "WorkerImageReason", "Why that one", cfn.GetAtt(workerImageID, "Reason"))
+	for _, name := range []string{workerImage, restoreImage} {
+		s.outputIf(buildWorkerImage, functionID(name)+"Arn", "Function "+functionID(name),
+			cfn.GetAtt(functionID(name), "Arn"))
+	}
 	for _, name := range []string{
 		"ProducePlan", "ProduceSend", "ProduceReport",
 		"RetuneMeasure", "RetuneDecide", "RetuneApply", "RetunePublish", initialTargets,
+		"VerifyPrepare", "VerifyRollout", "VerifyOutcome", "VerifyRollback", "VerifyReport",
 	} {
 		s.output(functionID(name)+"Arn", "Function "+functionID(name), cfn.GetAtt(functionID(name), "Arn"))
 	}
@@ -35,4 +47,6 @@ func addOutputs(s *stack) {
 	s.output("StopLoadCommand", "Stops the test load", cfn.Sub("aws events disable-rule"+rule))
 	s.output("StartRetuneCommand", "Starts a retune by hand", cfn.Sub("aws stepfunctions start-execution "+
 		"--region ${AWS::Region} --state-machine-arn ${RetuneStateMachine} --input '{\"reason\":\"by hand\"}'"))
+	s.output("StartVerifyCommand", "Verifies what the service runs now", cfn.Sub("aws stepfunctions start-execution "+
+		"--region ${AWS::Region} --state-machine-arn ${VerifyStateMachine} --input '{\"reason\":\"by hand\"}'"))
 }

@@ -25,6 +25,7 @@ func addParameters(s *stack) {
 		{"The queue", queueParameters()},
 		{"Where it runs", placeParameters()},
 		{"Retuning", retuneParameters()},
+		{"Proving a deployment of the worker", verifyParameters()},
 		{"Notifications and logs", reportParameters()},
 	}
 	var form []any
@@ -80,9 +81,9 @@ func scalingParameters() []parameter {
 
 func workerParameters() []parameter {
 	return []parameter{
-		text("WorkerImage", "Image", "sqs-dynamic-target-tracking-worker:local", `^\S+$`,
-			"Image of the worker. The default is the name under which the local engine runs the worker of the "+
-				"checkout; on AWS give your image until the first one is built for you."),
+		text("WorkerImage", "Image", "", `^\S*$`,
+			"Image of the worker, by digest at best. Blank: built from this checkout, and changed by the pipeline or "+
+				"by a deployment whose worker is another one."),
 		number("WorkerConcurrency", "Messages at once", 1, 1, 1000, "Messages that one task processes at once."),
 		choice("TaskCpu", "CPU units", "Number", 256, []any{256, 512, 1024, 2048, 4096},
 			"CPU units of a task; 1024 are one vCPU."),

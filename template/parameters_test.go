@@ -10,6 +10,7 @@ import (
 
 	"sqs-dynamic-target-tracking/internal/backlog"
 	"sqs-dynamic-target-tracking/internal/retune"
+	"sqs-dynamic-target-tracking/internal/verify"
 )
 
 func TestDefaultsAreAllowed(t *testing.T) {
@@ -76,6 +77,12 @@ func TestRangesFitTheCode(t *testing.T) {
 		{"VisibilityTimeoutSeconds", 2, 43200}, // consumer.Variables; SQS takes no longer one
 		{"RetuneMinimumSamples", 1, backlog.MostSamples},
 		{"RetuneMaximumFactor", backlog.LeastFactor, backlog.MostFactor},
+		{"VerifyRolloutSeconds", 0.001, verify.LongestRollout.Seconds()},
+		{"VerifySoakSeconds", 0.001, verify.LongestSoak.Seconds()},
+		{"VerifyRollbackSeconds", 1e-9, verify.LongestRollback.Seconds()},
+		{"VerifyStartSeconds", 1e-9, verify.LongestStart.Seconds()},
+		{"VerifyBaselineSeconds", 1e-9, verify.LongestBaseline.Seconds()},
+		{"VerifyMaximumSlowdown", 1, 100}, // functions/verify/outcome
 		{"RetuneWindowMinutes", retune.LeastWindow.Minutes(), retune.LongestWindow.Minutes()},
 	} {
 		p := committed(t).section("Parameters")[tt.name]
@@ -103,7 +110,7 @@ func TestPatterns(t *testing.T) {
 			bad:  []string{"", "hourly", "at(2030)"},
 		},
 		"NotificationEmail": {good: []string{"", "a@b.example"}, bad: []string{"a@b", "a b@c.d"}},
-		"WorkerImage":       {good: []string{"a/b:c", "x@sha256:0"}, bad: []string{"", "a b"}},
+		"WorkerImage":       {good: []string{"", "a/b:c", "x@sha256:0"}, bad: []string{"a b", " "}},
 	} {
 		pattern := regexp.MustCompile(at(committed(t).section("Parameters")[name], "AllowedPattern").(string))
 		for _, value := range tt.good {

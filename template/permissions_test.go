@@ -74,6 +74,14 @@ const (
 	here     = ":${AWS::Region}:${AWS::AccountId}:"
 	tuning   = "ssm" + here + "parameter/${AWS::StackName}/tuning"
 	anything = "*"
+
+	imageRecord = "ssm" + here + "parameter/${AWS::StackName}/worker-image"
+	thisStack   = "cloudformation" + here + "stack/${AWS::StackName}/*"
+	ownImages   = "WorkerRepository|ecr" + here + "repository/*"
+	verifier    = "states" + here + "stateMachine:${AWS::StackName}-verify"
+	queueByARN  = "Queue|QueueArn"
+	deadByARN   = "DeadLetterQueue|DeadLetterQueueArn"
+	revisions   = "ecs" + here + "service-revision/${Cluster}/${Service.Name}/*"
 )
 
 // What each role may do, exactly. Roles of state machines, rules and schedules
@@ -90,12 +98,14 @@ var granted = map[string][]grant{
 		{"ssmmessages:CreateDataChannel", anything},
 		{"ssmmessages:OpenControlChannel", anything},
 		{"ssmmessages:OpenDataChannel", anything},
+		{"states:SendTaskFailure", verifier},
+		{"states:SendTaskSuccess", verifier},
 	},
 	"ExecutionRole": {
-		{"ecr:BatchCheckLayerAvailability", "ecr" + here + "repository/*"},
-		{"ecr:BatchGetImage", "ecr" + here + "repository/*"},
+		{"ecr:BatchCheckLayerAvailability", ownImages},
+		{"ecr:BatchGetImage", ownImages},
 		{"ecr:GetAuthorizationToken", anything},
-		{"ecr:GetDownloadUrlForLayer", "ecr" + here + "repository/*"},
+		{"ecr:GetDownloadUrlForLayer", ownImages},
 		{"logs:CreateLogStream", "WorkerLogGroup"},
 		{"logs:PutLogEvents", "WorkerLogGroup"},
 	},
@@ -117,6 +127,37 @@ var granted = map[string][]grant{
 		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"}),
 	"RetunePublishRole": withLogs("RetuneLogGroup",
 		grant{"cloudwatch:PutMetricData", anything}, grant{"ssm:PutParameter", tuning}),
+	"WorkerImageRole": withLogs("WorkerImageLogGroup",
+		grant{"cloudformation:DescribeStackResource", thisStack}, grant{"cloudformation:DescribeStacks", thisStack},
+		grant{"ecr:BatchCheckLayerAvailability", "WorkerRepository"}, grant{"ecr:BatchGetImage", "WorkerRepository"},
+		grant{"ecr:CompleteLayerUpload", "WorkerRepository"}, grant{"ecr:GetAuthorizationToken", anything},
+		grant{"ecr:InitiateLayerUpload", "WorkerRepository"}, grant{"ecr:PutImage", "WorkerRepository"},
+		grant{"ecr:UploadLayerPart", "WorkerRepository"},
+		grant{"ecs:DescribeServices", "ecs" + here + "service/${Cluster}/*"},
+		grant{"ecs:DescribeTaskDefinition", anything},
+		grant{"ssm:DeleteParameter", imageRecord}, grant{"ssm:GetParameter", imageRecord},
+		grant{"ssm:PutParameter", imageRecord}),
+	"RestoreImageRole": withLogs("WorkerImageLogGroup",
+		grant{"cloudformation:DescribeStackResource", thisStack},
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:DescribeTaskDefinition", anything},
+		grant{"ecs:UpdateService", "Service"},
+		grant{"iam:PassRole", "ExecutionRole"}, grant{"iam:PassRole", "TaskRole"},
+		grant{"ssm:GetParameter", imageRecord}, grant{"ssm:PutParameter", imageRecord}),
+	"VerifyPrepareRole": withLogs("VerifyLogGroup",
+		grant{"cloudwatch:GetMetricData", anything}, grant{"ecs:DescribeServiceRevisions", revisions},
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:DescribeTaskDefinition", anything},
+		grant{"ecs:ListServiceDeployments", "Service"}, grant{"sqs:GetQueueAttributes", deadByARN}),
+	"VerifyRolloutRole": withLogs("VerifyLogGroup",
+		grant{"ecs:DescribeServiceRevisions", revisions}, grant{"ecs:DescribeServices", "Service"},
+		grant{"ecs:ListServiceDeployments", "Service"}, grant{"ecs:UpdateService", "Service"}),
+	"VerifyOutcomeRole": withLogs("VerifyLogGroup",
+		grant{"cloudwatch:GetMetricData", anything}, grant{"ecs:DescribeTasks", "ecs" + here + "task/${Cluster}/*"},
+		grant{"ecs:ListTasks", anything}, grant{"sqs:GetQueueAttributes", queueByARN},
+		grant{"sqs:GetQueueAttributes", deadByARN}),
+	"VerifyRollbackRole": withLogs("VerifyLogGroup",
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"},
+		grant{"iam:PassRole", "ExecutionRole"}, grant{"iam:PassRole", "TaskRole"}),
+	"VerifyReportRole": withLogs("VerifyLogGroup"),
 }
 
 const trackingAlarms = "cloudwatch" + here + "alarm:TargetTracking-service/${Cluster}/${Service.Name}-*"
@@ -163,7 +204,8 @@ func rolesOf(t *testing.T, d document, id string) map[string]bool {
 // The actions that AWS knows no resource for (service authorization reference).
 var withoutResource = []string{
 	"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
-	"ecr:GetAuthorizationToken",
+	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition",
+	"ecs:ListTasks", // has container instances, of which Fargate has none
 	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
 	"logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
 	"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
@@ -222,6 +264,9 @@ func TestFunctionRolesFitTheClients(t *testing.T) {
 		for role := range rolesOf(t, d, id) {
 			allowed := map[string]bool{}
 			for _, g := range grants(t, d, role) {
+				if g.action == "iam:PassRole" {
+					continue // comes with ecs:UpdateService
+				}
 				prefix, _, _ := strings.Cut(g.action, ":")
 				allowed[prefix] = true
 			}
@@ -275,11 +320,13 @@ func TestFunctionsGetTheEnvironmentThatTheyRead(t *testing.T) {
 	}
 }
 
-// So does the worker, but for what ECS sets and what is made of the rest.
+// So does the worker, but for what ECS sets and what is made of the rest, and but for its version: the pipeline
+// changes the image and keeps the environment, so a version there would soon be wrong.
 func TestWorkerGetsTheEnvironmentThatItReads(t *testing.T) {
 	wanted := map[string]bool{}
 	for _, v := range consumer.Variables() {
-		if !strings.HasPrefix(v.Name, "ECS_") && !strings.HasPrefix(v.Name, "AWS_") && v.Name != "HEALTH_SOCKET" {
+		if !strings.HasPrefix(v.Name, "ECS_") && !strings.HasPrefix(v.Name, "AWS_") && v.Name != "HEALTH_SOCKET" &&
+			v.Name != "WORKER_VERSION" {
 			wanted[v.Name] = true
 		}
 	}

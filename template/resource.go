@@ -82,6 +82,7 @@ type customResource struct {
 	kind       string // without "Custom::"
 	function   string // logical id
 	properties map[string]any
+	condition  string
 }
 
 // AWSCloudFormationType makes it a resource.
@@ -93,7 +94,11 @@ func (r customResource) MarshalJSON() ([]byte, error) {
 	for name, value := range r.properties {
 		all[name] = value
 	}
-	return json.Marshal(map[string]any{"Type": r.AWSCloudFormationType(), "Properties": all})
+	resource := map[string]any{"Type": r.AWSCloudFormationType(), "Properties": all}
+	if r.condition != "" {
+		resource["Condition"] = r.condition
+	}
+	return json.Marshal(resource)
 }
 
 // bare is a block of the template without a type: the defaults of functions.

@@ -40,16 +40,9 @@ func addRetune(s *stack) {
 	})
 	s.resource("StackUpdateRuleRole", starter(eventsService, retuneMachine))
 	s.resource("StackUpdateRule", &events.Rule{
-		Description: new("Starts a retune when an update of this stack has ended, well or rolled back"),
-		State:       new(cfn.Ref("RetuneState")),
-		EventPattern: map[string]any{
-			"source":      []string{"aws.cloudformation"},
-			"detail-type": []string{"CloudFormation Stack Status Change"},
-			"detail": map[string]any{
-				"stack-id":       []string{cfn.Ref("AWS::StackId")},
-				"status-details": map[string]any{"status": []string{"UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}},
-			},
-		},
+		Description:  new("Starts a retune when an update of this stack has ended, well or rolled back"),
+		State:        new(cfn.Ref("RetuneState")),
+		EventPattern: stackStatus("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
 		Targets: []events.Rule_Target{{
 			Id: "retune", Arn: cfn.Ref(machineID(retuneMachine)),
 			RoleArn:     new(cfn.GetAtt("StackUpdateRuleRole", "Arn")),

@@ -41,11 +41,13 @@ func build(arch string) *stack {
 
 	addQueue(s)
 	addNetwork(s)
+	addWorkerImage(s)
 	addWorker(s)
 	addInitialTargets(s)
 	addScaling(s)
 	addProduce(s)
 	addRetune(s)
+	addVerify(s)
 	addNotifications(s)
 	addAlarms(s)
 	addDashboard(s)
@@ -86,8 +88,15 @@ func (s *stack) rule(name string, r rule) {
 	s.remember("Rules", name)
 }
 
-func (s *stack) output(name, description string, value any) {
-	s.template.Outputs[name] = cfn.Output{Description: new(description), Value: value}
+func (s *stack) output(name, description string, value any) { s.outputIf("", name, description, value) }
+
+// outputIf is there only under a condition.
+func (s *stack) outputIf(condition, name, description string, value any) {
+	output := cfn.Output{Description: new(description), Value: value}
+	if condition != "" {
+		output.Condition = &condition
+	}
+	s.template.Outputs[name] = output
 	s.remember("Outputs", name)
 }
 

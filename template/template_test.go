@@ -92,6 +92,13 @@ func TestReferencesAreSound(t *testing.T) {
 	}
 	used := references(map[string]any(d))
 	for _, name := range used {
+		// A function that publishes versions has its last one as <id>.Version.
+		if id, isVersion := strings.CutSuffix(name, ".Version"); isVersion {
+			if d.property(t, id, "AutoPublishAlias") == nil {
+				t.Errorf("%s has no versions", id)
+			}
+			continue
+		}
 		if !known[name] && !strings.HasPrefix(name, "AWS::") {
 			t.Errorf("%s is referred to but not there", name)
 		}
@@ -134,7 +141,8 @@ func TestOutputs(t *testing.T) {
 		"ProduceStateMachineArn", "RetuneStateMachineArn", "TestMessageProducerRuleArn", "NotificationTopicArn",
 		"ScalableTargetId", "MinTasks", "MaxTasks", "BacklogPolicyArn", "RatePolicyArn", "QueueUrl", "QueueName",
 		"DeadLetterQueueUrl", "ClusterName", "ServiceName", "StartLoadCommand", "StopLoadCommand", "StartRetuneCommand",
-		"AcceptableDelaySeconds",
+		"AcceptableDelaySeconds", "VerifyStateMachineArn", "StartVerifyCommand", "WorkerRepositoryUri", "WorkerImageUri",
+		"WorkerImageReason",
 	}
 	for _, id := range d.ofType("AWS::Serverless::Function") {
 		wanted = append(wanted, id+"Arn")

@@ -64,8 +64,12 @@ func addTaskRoles(s *stack) {
 		statement{
 			Comment: "The ids of tasks are not known before they run.",
 			Effect:  "Allow", Action: []string{"ecs:UpdateTaskProtection"},
-			Resource: subWith("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*",
-				map[string]any{"Cluster": clusterName()}),
+			Resource: inCluster("task/${Cluster}/*"),
+		},
+		statement{
+			Comment: "Answers to canaries. The machine's ARN is put together: it needs the service, which needs this role.",
+			Effect:  "Allow", Action: []string{"states:SendTaskFailure", "states:SendTaskSuccess"},
+			Resource: arn("states", "stateMachine:${AWS::StackName}-"+verifyTitle),
 		},
 		onlyIf("ExecEnabled", allowAnywhere(nil,
 			"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
@@ -75,8 +79,10 @@ func addTaskRoles(s *stack) {
 		writeLogs("WorkerLogGroup"),
 		allowAnywhere(nil, "ecr:GetAuthorizationToken"),
 		statement{
-			Comment: "WorkerImage may be in any repository of the account.",
-			Effect:  "Allow", Resource: arn("ecr", "repository/*"),
+			Comment: "A WorkerImage may be in any repository of the account.",
+			Effect:  "Allow",
+			Resource: either(buildWorkerImage,
+				cfn.GetAtt("WorkerRepository", "Arn"), arn("ecr", "repository/*")),
 			Action: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
 		},
 	))
@@ -85,8 +91,8 @@ func addTaskRoles(s *stack) {
 func taskDefinition(arch string) cfn.Resource {
 	platform := map[string]string{archX86: "X86_64", archARM: "ARM64"}[arch]
 	container := ecs.TaskDefinition_ContainerDefinition{
-		Name:        "worker",
-		Image:       cfn.Ref("WorkerImage"),
+		Name:        workerContainer,
+		Image:       image(),
 		Essential:   new(true),
 		StopTimeout: new(stopTimeout),
 		User:        new("65532:65532"), // nobody, by convention of images without a shell
@@ -129,6 +135,8 @@ func taskDefinition(arch string) cfn.Resource {
 	})
 }
 
+// taskEnvironment has no WORKER_VERSION: a deployment of the pipeline keeps the
+// environment and changes the image, whose digest the worker knows from ECS.
 func taskEnvironment() []ecs.TaskDefinition_KeyValuePair {
 	variables := []struct{ name, value string }{
 		{"QUEUE_URL", queueURL()},
@@ -142,7 +150,6 @@ func taskEnvironment() []ecs.TaskDefinition_KeyValuePair {
 		{"METRIC_PERIOD_SECONDS", cfn.Ref("MetricPeriodSeconds")},
 		{"STOP_TIMEOUT_SECONDS", strconv.Itoa(stopTimeout)},
 		{"PROTECTION_SPELL_SECONDS", cfn.Ref("ProtectionSpellSeconds")},
-		{"WORKER_VERSION", cfn.Ref("WorkerImage")},
 		{"LOG_LEVEL", "INFO"},
 	}
 	var environment []ecs.TaskDefinition_KeyValuePair

@@ -21,6 +21,7 @@ import ecs_deployments
 import ecs_permissions
 import ecs_tasks
 import events
+import execution_logs
 import iam_questions
 import latency
 import resource_types
@@ -48,6 +49,7 @@ def main():
     ecs_deployments.install()
     announce.install()
     state_machines.honour_computed_timeouts()
+    execution_logs.install()
     resource_types.install(go, settings["resourceTypes"])
 
     from ministack.app import app

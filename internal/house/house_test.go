@@ -52,8 +52,12 @@ var house = []room{
 	{"internal/trace", nil},
 	{"internal/chart", nil},
 	{"internal/tracking", nil},
+	{"internal/band/steps", []string{ // what the steps of the band machine do
+		module + "internal/band", module + "internal/stepinput", sdk, smithy,
+	}},
+	{"internal/band", []string{module + "internal/backlog"}},
 	{"internal/simulation", []string{
-		module + "internal/tracking", module + "internal/backlog", module + "internal/trace", module + "internal/chart",
+		module + "internal/band", module + "internal/tracking", module + "internal/backlog", module + "internal/trace", module + "internal/chart",
 	}},
 
 	{"internal/consumer/sqstest", []string{sdk, smithy, cbor}}, // a fake SQS server for tests and benchmarks

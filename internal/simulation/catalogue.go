@@ -159,6 +159,22 @@ func metricCatalogue() []Assumption {
 			field:    func(a *Assumptions) any { return &a.Staleness },
 		},
 		{
+			Name:     "countNoise",
+			Evidence: Unknown,
+			most:     1,
+			Meaning:  "share by which the counts of GetQueueAttributes are wrong at most, up or down",
+			Source:   "they are called approximate; no figure known",
+			field:    func(a *Assumptions) any { return &a.CountNoise },
+		},
+		{
+			Name:     "countZeros",
+			Evidence: Unknown,
+			most:     1,
+			Meaning:  "share of the looks at which GetQueueAttributes answers zero",
+			Source:   noSource,
+			field:    func(a *Assumptions) any { return &a.CountZeros },
+		},
+		{
 			Name:     "transientReadings",
 			Evidence: Observed,
 			most:     1,

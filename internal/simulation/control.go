@@ -20,6 +20,7 @@ type Control struct {
 	looking   bool
 	custom    map[string]*custom
 	notes     map[string]float64
+	scheduled map[string]int // of each scheduled action, how often it was put
 	ids       int
 }
 
@@ -136,14 +137,54 @@ func (c *Control) SetBounds(b tracking.Bounds) error {
 	return nil
 }
 
+// ScheduleBounds is PutScheduledAction with a single moment, a while from now: then MinCapacity, MaxCapacity or both
+// move; nil keeps one. Put again under the same name before, it replaces the earlier one.
+func (c *Control) ScheduleBounds(name string, in time.Duration, minimum, maximum *int) {
+	if c.scheduled == nil {
+		c.scheduled = map[string]int{}
+	}
+	c.scheduled[name]++
+	put := c.scheduled[name]
+	c.After(in, func() error {
+		if c.scheduled[name] != put {
+			return nil
+		}
+		engine, err := c.Engine()
+		if err != nil {
+			return err
+		}
+		decision, err := engine.Scheduled(c.Now(), name, minimum, maximum, c.Capacity())
+		if err != nil {
+			return err
+		}
+		c.bounds = engine.Bounds()
+		c.obey(decision)
+		return nil
+	})
+}
+
 // SetDesired is UpdateService with a desired count, held within the bounds: for scalers that are not Application Auto
 // Scaling.
 func (c *Control) SetDesired(n int) {
 	c.run.setDesired(min(max(n, c.bounds.Min), c.bounds.Max))
 }
 
-// Look is GetQueueAttributes: the counts of a moment ago, as long ago as Assumptions.Staleness says.
+// Look is GetQueueAttributes: the counts of a moment ago, as long ago as Assumptions.Staleness says, and as wrong as
+// CountNoise and CountZeros say.
 func (c *Control) Look() Counts {
+	seen := c.counts()
+	a, random := c.run.a, c.run.looks
+	if a.CountZeros > 0 && random.Float64() < a.CountZeros {
+		return Counts{}
+	}
+	if a.CountNoise > 0 {
+		noisy := func(n int) int { return int(math.Round(float64(n) * (1 + a.CountNoise*(2*random.Float64()-1)))) }
+		return Counts{noisy(seen.Visible), noisy(seen.InFlight)}
+	}
+	return seen
+}
+
+func (c *Control) counts() Counts {
 	if c.run.a.Staleness == 0 {
 		return Counts{c.run.visible, c.run.inFlight}
 	}

@@ -15,6 +15,7 @@ const (
 	streamStartUp
 	streamSpot
 	streamReadings
+	streamLooks
 )
 
 func stream(seed, which uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, which)) }

@@ -25,7 +25,7 @@ type Scenario struct {
 	Bounds tracking.Bounds
 	// Tasks run at the start; 0 takes the load's mean demand.
 	Tasks int
-	// Seed of what is random in the run: start-up times, Spot, transient readings.
+	// Seed of what is random in the run: start-up times, Spot, wrong readings.
 	Seed uint64
 	// Progress, if not nil, is called once a simulated day and at the end with the share of the run that is done.
 	Progress func(share float64)
@@ -108,7 +108,7 @@ type run struct {
 	board                   board
 	feeds                   feeds
 	measured                []measurement
-	readings                *rand.Rand
+	readings, looks         *rand.Rand
 	control                 *Control
 	direction               int // of the last action
 	result                  *Result
@@ -144,6 +144,7 @@ func newRun(ctx context.Context, s Scenario) *run {
 		queue:    &standardQueue{},
 		board:    board{period: s.Assumptions.Period(), metrics: map[string]*datapoints{}},
 		readings: stream(s.Seed, streamReadings),
+		looks:    stream(s.Seed, streamLooks),
 		result:   newResult(s),
 	}
 	if s.Load.Group != nil {

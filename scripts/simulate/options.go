@@ -33,6 +33,7 @@ type options struct {
 	tuning      policy.Project
 	assume      simulation.Assumptions
 	listAssume  bool
+	looksStop   time.Duration
 	sweep       string
 	from, to    time.Duration
 	out         outputs
@@ -132,6 +133,8 @@ func (o *options) registerProject(flags *flag.FlagSet) {
 		"retune at once when the duration has changed "+
 			"by this factor; 0: never",
 	)
+	flags.DurationVar(&o.looksStop, "looks-stop", 0, "the looks of the policy band stop for good after this time, "+
+		"as if its machine had failed; 0: never")
 	flags.StringVar(
 		&o.sweep,
 		"sweep",
@@ -205,6 +208,10 @@ func (o *options) chosenPolicies() ([]simulation.Policy, error) {
 		p, err := compare.Named(strings.TrimSpace(name), o.tuning)
 		if err != nil {
 			return nil, err
+		}
+		if b, ok := p.(policy.Band); ok {
+			b.StopAt = o.looksStop
+			p = b
 		}
 		policies = append(policies, p)
 	}

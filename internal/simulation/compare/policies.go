@@ -26,6 +26,7 @@ func Policies() []Described {
 	}
 	return []Described{
 		{"project", "this project: backlog and rate policy, retuned hourly and on drift", policy.Retuned},
+		{"band", "this project with the band: its bounds follow the live queue", policy.InBand},
 		{"project-static", "this project without a retune", policy.Static},
 		{"project-choice", "this project, its settings chosen hourly by replaying 24 h",
 			func(p policy.Project) simulation.Policy { return choice.Policy(p, 24*time.Hour) }},

@@ -309,6 +309,18 @@ func (l *life) rollback(t *testing.T) {
 	if l.find(good).Status != "RUNNING" {
 		t.Error("the good task did not stay")
 	}
+
+	// The service is as if nothing had been, and what is wanted from now on is wanted of the old version.
+	l.desire(t, 2)
+	eventually(t, "two tasks run", func() bool { return len(l.running()) == 2 })
+	if out, err = l.ecs.DescribeServices(l.ctx, &ecs.DescribeServicesInput{
+		Cluster: aws.String(l.outputs["ClusterName"]), Services: []string{l.outputs["ServiceName"]}}); err != nil {
+		t.Fatal(err)
+	}
+	if left := out.Services[0].Deployments; len(left) != 1 || left[0].DesiredCount != 2 ||
+		aws.ToString(left[0].TaskDefinition) != definition {
+		t.Errorf("after the rollback the deployments are %+v", left)
+	}
 }
 
 func (l *life) find(arn string) agent.Task {

@@ -16,6 +16,7 @@ type Compilation struct {
 	Package string // import path or relative path of a package main
 	Arch    string // of the processor, as Go names it: amd64 or arm64
 	Output  string // the binary's path
+	Overlay string // a file for `go build -overlay`: sources that take the place of others; empty for none
 }
 
 // Compile builds a Go program so that it can live in an image of nothing else, and so that the same source gives the
@@ -27,7 +28,7 @@ func Compile(ctx context.Context, c Compilation) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=",
-		"-o", output, c.Package)
+		"-overlay", c.Overlay, "-o", output, c.Package)
 	cmd.Dir = c.Dir
 	// GOFLAGS, GOAMD64 and the like of whoever builds must not reach the result.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+c.Arch,

@@ -35,8 +35,8 @@ func TestLocalStory(t *testing.T) {
 	}
 	for _, want := range []string{
 		`lost\s+0\n`, `done twice\s+0\n`, // no job is lost or done twice
-		`retune, dry run\s+\d.*dry run: nothing changed`,
-		`retune\s+\d+\.\d+ → \d+\.\d+\s+\d+\.\d+ → \d+\.\d+\s+applied`, // both targets move
+		`longer messages\s+\d.*dry run: nothing changed`,
+		`longer messages\s+\d+\.\d+ → \d+\.\d+\s+\d+\.\d+ → \d+\.\d+\s+applied`, // both targets move
 		`produce\s+succeeded\s+\d+`,
 		`\d+ → \d+ tasks\s+monitor alarm AlarmHigh in state ALARM`,
 		`\d+ → \d+ tasks\s+monitor alarm AlarmLow in state ALARM`,

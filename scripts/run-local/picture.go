@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sqs-dynamic-target-tracking/internal/chart"
 	"sqs-dynamic-target-tracking/internal/terminal"
@@ -92,10 +93,17 @@ func (w *world) drawFilm(c *camera) (string, error) {
 	return path, file.Close()
 }
 
-// plotTasks draws the tasks for the terminal.
+// plotTasks draws the tasks for the terminal, where they are few with a row for each.
 func plotTasks(screen *terminal.Screen, film []moment) string {
+	const mostRows = 16
 	r := develop(film)
-	return chart.Text{Color: screen.Live(), XLabel: "minutes", Lines: []chart.Line{
+	height := 0 // the plot's own
+	if counts := slices.Concat(r.desired, r.running); len(counts) > 0 {
+		if span := slices.Max(counts) - slices.Min(counts); span < mostRows {
+			height = int(span) + 1
+		}
+	}
+	return chart.Text{Color: screen.Live(), XLabel: "minutes", Height: height, Lines: []chart.Line{
 		{Name: "running", X: r.minutes, Y: r.running, Color: chart.Green, Step: true},
 		{Name: "wanted", X: r.minutes, Y: r.desired, Color: chart.Gray, Step: true},
 	}}.String()

@@ -40,6 +40,9 @@ func run(ctx context.Context, screen *terminal.Screen, o options) (err error) {
 		}
 	}
 	if !o.keep {
+		if o.setupOnly {
+			screen.Printf("the stack was deployed, and goes with the engine now; with -keep both stay for work by hand")
+		}
 		return nil
 	}
 	screen.Printf("\n%s", w.guide())
@@ -65,7 +68,7 @@ func (w *world) tell(ctx context.Context, screen *terminal.Screen) error {
 		filming <- err
 	}()
 
-	retunes, err := w.chapters(ctx, screen, camera)
+	err := w.chapters(ctx, screen, camera)
 	cancel(nil)
 	if filmErr := <-filming; filmErr != nil {
 		err = filmErr
@@ -74,7 +77,7 @@ func (w *world) tell(ctx context.Context, screen *terminal.Screen) error {
 	if err != nil {
 		return err
 	}
-	return w.sumUp(context.WithoutCancel(ctx), screen, camera, retunes)
+	return w.sumUp(context.WithoutCancel(ctx), screen, camera)
 }
 
 // film shows the scene twice a second until the story ends or the emulator does.
@@ -100,8 +103,8 @@ func (w *world) film(ctx context.Context, screen *terminal.Screen, camera *camer
 	}
 }
 
-// chapters returns what the retunes gave.
-func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *camera) ([]retuned, error) {
+// chapters plays one after the other.
+func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *camera) error {
 	chapter := func(number int, format string, args ...any) {
 		title := fmt.Sprintf("%d of 4: ", number) + fmt.Sprintf(format, args...)
 		camera.call(number, title)
@@ -111,29 +114,25 @@ func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *c
 	chapter(1, "the blueprint's load, %d messages of %s each minute, by the produce machine",
 		produce.DefaultMessages, wholeSeconds(firstDuration))
 	if err := w.blueprintLoad(ctx); err != nil {
-		return nil, err
+		return err
 	}
 
 	arrivals, err := w.arrivals()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	chapter(2, "%.0f minutes of the trace %s at %g messages a minute; from its middle on they take %s instead of %s",
 		traceLength.Minutes(), w.trace, w.rate, wholeSeconds(laterDuration), wholeSeconds(firstDuration))
 	group, groupCtx := errgroup.WithContext(ctx)
 	longer := make(chan time.Time, 1)
 	group.Go(func() error { return w.playTrace(groupCtx, screen, arrivals, longer) })
-	var retunes []retuned
-	group.Go(func() (err error) {
-		retunes, err = w.retuneWhileItPlays(groupCtx, longer, chapter)
-		return err
-	})
+	group.Go(func() error { return w.retuneWhileItPlays(groupCtx, longer, chapter) })
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return err
 	}
 
 	chapter(4, "no more messages: the queue empties, and tasks go once both policies agree")
-	return retunes, w.awaitRest(ctx, screen, camera)
+	return w.awaitRest(ctx, screen, camera)
 }
 
 // blueprintLoad leaves the rule enabled for a while that starts the produce machine each minute.
@@ -201,46 +200,34 @@ func (w *world) spec(name string, duration time.Duration) (produce.Spec, error) 
 	return produce.NewSpec(w.trace+" "+name, input)
 }
 
-// retuned is one execution of the retune machine.
-type retuned struct {
-	title  string
-	result execution.Result
-}
-
 // retuneWhileItPlays waits until enough of the longer messages were measured, then tries a retune and makes it.
 func (w *world) retuneWhileItPlays(ctx context.Context, longer <-chan time.Time,
-	chapter func(int, string, ...any)) ([]retuned, error) {
+	chapter func(int, string, ...any)) error {
 	var since time.Time
 	select {
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	case since = <-longer:
 	}
 	const measure = 9 * time.Minute
 	if err := pause(ctx, w.fast(measure)); err != nil {
-		return nil, err
+		return err
 	}
 	chapter(3, "the retune, first as a dry run, then for real, while the trace plays on")
-	var all []retuned
 	for _, dry := range []bool{true, false} {
-		title := "retune"
-		if dry {
-			title = "retune, dry run"
-		}
-		result, err := w.startRetune(ctx, map[string]any{
-			"dryRun": dry, "reason": "the duration of the messages changed",
-			"windowMinutes": time.Since(since).Minutes(),
+		_, err := w.execute(ctx, w.retune, map[string]any{
+			"dryRun": dry, "reason": "longer messages", "windowMinutes": time.Since(since).Minutes(),
 		})
 		if err != nil {
-			return all, err
+			return err
 		}
-		all = append(all, retuned{title: title, result: result})
 	}
-	return all, nil
+	return nil
 }
 
-func (w *world) startRetune(ctx context.Context, input map[string]any) (execution.Result, error) {
-	arn, err := w.following.Start(ctx, w.retune, input)
+// execute runs a machine to its end.
+func (w *world) execute(ctx context.Context, machine string, input map[string]any) (execution.Result, error) {
+	arn, err := w.following.Start(ctx, machine, input)
 	if err != nil {
 		return execution.Result{}, err
 	}

@@ -5,26 +5,28 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"time"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/sqswatch"
-	"sqs-dynamic-target-tracking/internal/retune"
 	"sqs-dynamic-target-tracking/internal/terminal"
 )
 
 // sumUp prints what became of the messages, the targets and the tasks. It is an error when a message was lost or done
 // twice: that is the promise that needs no delay.
-func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera, retunes []retuned) error {
+func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera) error {
 	account := w.ledger.Account(w.queue)
 	screen.Printf("\n%s\n", screen.Paint(terminal.Bold, "summary, in the time of the story"))
 	screen.Printf("%s", w.messages(account))
-	screen.Printf("%s", retuneTable(retunes))
-	executions, err := w.executions(ctx)
+	produced, err := w.executions(ctx, "produce", w.produce)
 	if err != nil {
 		return err
 	}
-	screen.Printf("%s", executions)
+	retunes, err := w.executions(ctx, "retune", w.retune)
+	if err != nil {
+		return err
+	}
+	screen.Printf("%s", retuneTable(retunes, w.storyTime(camera)))
+	screen.Printf("%s", countTable(produced, retunes))
 	screen.Printf("%s", w.scalings(camera))
 	picture, err := w.drawFilm(camera)
 	if err != nil {
@@ -54,54 +56,17 @@ func (w *world) messages(account sqswatch.Account) string {
 	)
 }
 
-// retuneTable shows the targets before and after each retune.
-func retuneTable(retunes []retuned) string {
-	rows := [][]string{{"targets", "backlog per task", "sent per task", "outcome"}}
-	change := func(before, after float64) string { return fmt.Sprintf("%.2f → %.2f", before, after) }
-	for _, r := range retunes {
-		outcome, err := retune.ReadOutcome(r.result.Output)
-		switch {
-		case !r.result.Succeeded():
-			rows = append(rows, []string{"  " + r.title, "", "", r.result.Error + ": " + r.result.Cause})
-		case err != nil || outcome.Decided == nil:
-			rows = append(rows, []string{"  " + r.title, "", "", outcome.Outcome + ": " + outcome.Summary})
-		default:
-			before, after := outcome.Decided.Current, outcome.Decided.Targets
-			rows = append(rows, []string{"  " + r.title, change(before.Backlog, after.Backlog),
-				change(before.Rate, after.Rate), outcome.Outcome})
-		}
-	}
-	return table(rows...)
-}
-
-// executions counts how the executions of both machines ended.
-func (w *world) executions(ctx context.Context) (string, error) {
-	rows := [][]string{{"executions", "", ""}}
-	for _, machine := range []struct{ name, arn string }{{"produce", w.produce}, {"retune", w.retune}} {
-		ended := map[string]int{}
-		pages := sfn.NewListExecutionsPaginator(w.sfn, &sfn.ListExecutionsInput{StateMachineArn: &machine.arn})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return "", fmt.Errorf("list the executions of %s: %w", machine.name, err)
-			}
-			for _, execution := range page.Executions {
-				ended[strings.ToLower(string(execution.Status))]++
-			}
-		}
-		for status, number := range ended {
-			rows = append(rows, []string{"  " + machine.name, status, fmt.Sprint(number)})
-		}
-	}
-	return table(rows...), nil
+// storyTime writes times of this machine in that of the story.
+func (w *world) storyTime(camera *camera) func(time.Time) string {
+	return func(t time.Time) string { return clock(w.story(t.Sub(camera.began))) }
 }
 
 // scalings lists each change of the desired count with its cause.
 func (w *world) scalings(camera *camera) string {
 	rows := [][]string{{"scaling", "", ""}}
 	for _, a := range camera.scalings() {
-		at := w.story(a.Start.Sub(camera.began))
-		rows = append(rows, []string{"  " + clock(at), fmt.Sprintf("%d → %d tasks", a.From, a.To), short(a.Cause)})
+		at := w.storyTime(camera)(a.Start)
+		rows = append(rows, []string{"  " + at, fmt.Sprintf("%d → %d tasks", a.From, a.To), short(a.Cause)})
 	}
 	if len(rows) == 1 {
 		rows = append(rows, []string{"  none", "", ""})

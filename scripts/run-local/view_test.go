@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,21 @@ func TestSceneShowsTheStepFromZero(t *testing.T) {
 	const want = "\n  from zero  a first task while messages wait and none runs   out  1 of 2  ok\n"
 	if got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n"); !strings.Contains(got, want) {
 		t.Errorf("the scene reads\n%s\nwithout %q", got, want)
+	}
+}
+
+// TestPlotOfTasks: one task is not drawn on the row of none.
+func TestPlotOfTasks(t *testing.T) {
+	film := []moment{
+		{at: 0}, {at: time.Minute, desired: 1, running: 1}, {at: 2 * time.Minute, desired: 3, running: 3},
+		{at: 3 * time.Minute, desired: 3, running: 3},
+	}
+	got := strings.Split(plotTasks(terminal.NewLog(nil), film), "\n")
+	want := []string{`^3 ┤ +⡤`, `^2? ┤ +⡇`, `^ +┤ +⡤⠤+⠇$`, `^0 ┤⠤+⠇$`}
+	for row, pattern := range want {
+		if !regexp.MustCompile(pattern).MatchString(got[row]) {
+			t.Errorf("row %d is %q, want %s", row, got[row], pattern)
+		}
 	}
 }
 

@@ -92,8 +92,8 @@ func parse(args []string) (options, error) {
 
 func run(ctx context.Context, screen *terminal.Screen, o options) error {
 	machine := byhand.Machine{Stack: o.stack, Local: o.local, Output: "VerifyStateMachineArn"}
-	var told teller
-	output, err := machine.Execute(ctx, screen, o.input, told.line)
+	var told byhand.Verification
+	output, err := machine.Execute(ctx, screen, o.input, told.Line)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"sqs-dynamic-target-tracking/internal/execution"
 	"sqs-dynamic-target-tracking/internal/verify"
 )
 
@@ -43,31 +42,6 @@ func TestInputIsAccepted(t *testing.T) {
 	}
 	if _, err := verify.ParseRequest(document, verify.Request{}); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestTellerSaysWhatIsNew(t *testing.T) {
-	var told teller
-	var lines []string
-	for _, step := range []execution.Step{
-		{Name: "Look At Rollout", Output: json.RawMessage(`{"summary":"1 of 2 tasks run worker:8"}`)},
-		{Name: "Rollout Settled?"}, {Name: "Wait For Rollout"},
-		{Name: "Look At Rollout", Output: json.RawMessage(`{"summary":"1 of 2 tasks run worker:8"}`)},
-		{Name: "Send Canary", Output: json.RawMessage(`"nonsense"`)},
-		{Name: "Check Outcome", Output: json.RawMessage(
-			`{"verdict":"unhealthy","after":{"processed":7},"problems":["it is slow"]}`,
-		)},
-	} {
-		if line := told.line(step); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	want := []string{
-		"Look At Rollout        1 of 2 tasks run worker:8", "Send Canary",
-		"Check Outcome          unhealthy, 7 messages processed; it is slow",
-	}
-	if !reflect.DeepEqual(lines, want) {
-		t.Errorf("told %q, want %q", lines, want)
 	}
 }
 

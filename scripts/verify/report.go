@@ -6,44 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"sqs-dynamic-target-tracking/internal/execution"
 	"sqs-dynamic-target-tracking/internal/verify"
 )
-
-// teller words the steps of an execution, each only when it says something new: a rollout is looked at every 15 s.
-type teller struct{ last string }
-
-// line is what the step has to say, or nothing.
-func (t *teller) line(step execution.Step) string {
-	if strings.HasSuffix(step.Name, "?") || strings.HasPrefix(step.Name, "Wait ") {
-		return ""
-	}
-	line := strings.TrimSpace(fmt.Sprintf("%-22s %s", step.Name, words(step.Output)))
-	if line == t.last {
-		return ""
-	}
-	t.last = line
-	return line
-}
-
-// words takes out of a step's output what is meant for people.
-func words(output json.RawMessage) string {
-	var said struct {
-		Summary  string
-		Verdict  verify.Verdict
-		Problems []string
-		After    verify.Measured
-	}
-	if json.Unmarshal(output, &said) != nil {
-		return ""
-	}
-	if said.Verdict != "" {
-		return strings.Join(append([]string{
-			fmt.Sprintf("%s, %.0f messages processed", said.Verdict, said.After.Processed),
-		}, said.Problems...), "; ")
-	}
-	return said.Summary
-}
 
 // readReport turns the output of an execution into what a person wants to know.
 func readReport(output json.RawMessage) (string, error) {

@@ -38,17 +38,21 @@ type message struct {
 	deliveries int
 	givenBack  int // deliveries that ended with a visibility of 0
 	deleted    int
+	canary     bool // asks who works here
+	aside      bool // a worker sent it on to another queue, because it could not be done
 }
 
-// Account is the sum of a queue's messages.
+// Account is the sum of a queue's messages. Canaries are counted apart.
 type Account struct {
 	Sent      int
-	Processed int // deleted by the worker that had received it
+	Processed int // deleted by the worker that had received it, its work done
+	SetAside  int // deleted by the worker after it had sent the message to the dead-letter queue
 	// Repeated messages were delivered again although the first receiver had not given them back: their work was done
 	// twice, or begun twice.
 	Repeated  int
 	GivenBack int             // deliveries that a worker ended with a visibility of 0, before or after it failed
 	Open      int             // sent and not deleted yet
+	Canaries  int             // messages that asked who works here (docs/worker-contract.md), answered or not
 	Waits     []time.Duration // of every message that was received: from its send to its first receive, sorted
 }
 
@@ -84,7 +88,14 @@ type entry struct {
 	ReceiptHandle     string
 	VisibilityTimeout *int
 	Attributes        map[string]string
+	MessageAttributes map[string]struct{ StringValue string }
 }
+
+// Attributes by which a message says what it is: docs/worker-contract.md.
+const (
+	canaryToken = "CanaryTaskToken"
+	setAside    = "SetAside"
+)
 
 type request struct {
 	entry
@@ -126,6 +137,17 @@ func (l *Ledger) sent(call Call) error {
 	for _, sent := range resp.Successful {
 		l.message(queueName(req.QueueURL), sent.MessageID, call.At)
 	}
+	for _, sent := range req.Entries {
+		record, ok := sent.MessageAttributes[setAside]
+		if !ok {
+			continue
+		}
+		var original struct{ Queue, MessageID string }
+		if err := json.Unmarshal([]byte(record.StringValue), &original); err != nil {
+			return fmt.Errorf("attribute %s: %w", setAside, err)
+		}
+		l.message(queueName(original.Queue), original.MessageID, call.At).aside = true
+	}
 	return nil
 }
 
@@ -149,6 +171,8 @@ func (l *Ledger) received(call Call) error {
 	for _, received := range resp.Messages {
 		m := l.message(queue, received.MessageID, call.At)
 		m.deliveries++
+		_, isCanary := received.MessageAttributes[canaryToken]
+		m.canary = m.canary || isCanary
 		if m.deliveries == 1 {
 			m.wait = max(0, call.At.Sub(sentTime(received, m.sent)))
 		}
@@ -219,12 +243,19 @@ func (l *Ledger) Account(queue string) Account {
 		if m.queue != queue {
 			continue
 		}
+		if m.canary {
+			sum.Canaries++
+			continue
+		}
 		sum.Sent++
 		sum.GivenBack += m.givenBack
-		if m.deleted > 0 {
-			sum.Processed++
-		} else {
+		switch {
+		case m.deleted == 0:
 			sum.Open++
+		case m.aside:
+			sum.SetAside++
+		default:
+			sum.Processed++
 		}
 		if m.deleted > 1 || m.deliveries-m.givenBack > 1 {
 			sum.Repeated++

@@ -55,12 +55,15 @@ def _of_primary(update):
     """MiniStack gives a new desired count to the newest deployment, which after a rollback is the failed one."""
 
     def called(data):
+        from ministack.core.concurrency import resource_lock
         from ministack.services import ecs
 
-        cluster, reference = ecs._resolve_cluster_name(data.get("cluster")), ecs._resolve_service_ref(data["service"])
-        service = ecs._services.get(f"{cluster}/{reference[0]}") if cluster and reference else None
+        cluster, reference = ecs._resolve_cluster_name(data.get("cluster")), ecs._resolve_service_ref(data.get("service"))
+        key = f"{cluster}/{reference[0]}" if cluster and reference else ""
+        service = ecs._services.get(key)
         if service:
-            service["deployments"].sort(key=lambda deployment: deployment.get("status") != "PRIMARY")
+            with resource_lock("ecs-service", key):
+                service["deployments"] = sorted(service["deployments"], key=lambda d: d.get("status") != "PRIMARY")
         return update(data)
 
     return called
@@ -123,7 +126,8 @@ def _new_record(account, region, key, service, deployment):
 
 
 def _settle(service, deployments):
-    """Gives each record of a service the status that follows from all of them."""
+    """Gives each record of a service the status that follows from all of them. A deployment that was rolled back is no
+    deployment of the service any more."""
     primary = next((d for d in deployments if d.get("status") == "PRIMARY"), None)
     for (arn, identifier), record in _records.items():
         if arn != service["serviceArn"] or record.get("finishedAt"):
@@ -133,8 +137,17 @@ def _settle(service, deployments):
             _finish(record, "SUCCESSFUL")
         elif record["_state"] == "FAILED":
             _settle_failed(record, primary, is_primary)
+            if record["status"] == "ROLLBACK_SUCCESSFUL":
+                _forget(service, identifier)
         elif not is_primary:
             _finish(record, "STOPPED")
+
+
+def _forget(service, identifier):
+    from ministack.core.concurrency import resource_lock
+
+    with resource_lock("ecs-service", f"{service['clusterArn'].rsplit('/', 1)[-1]}/{service['serviceName']}"):
+        service["deployments"] = [d for d in service["deployments"] if d["id"] != identifier]
 
 
 def _settle_failed(record, primary, is_primary):

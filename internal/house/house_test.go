@@ -79,7 +79,7 @@ var house = []room{
 	{"internal/checkout", nil},
 	{"internal/byhand", []string{
 		module + "internal/awsconfig", module + "internal/execution", module + "internal/stack",
-		module + "internal/terminal", sdk,
+		module + "internal/terminal", module + "internal/verify", sdk,
 	}},
 	{"internal/awshttp", []string{sdk}},
 	{"internal/awsconfig", []string{module + "internal/awshttp", module + "internal/checkout", sdk}},

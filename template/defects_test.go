@@ -282,7 +282,7 @@ func TestDefect18NamesDeriveFromTheStack(t *testing.T) {
 	}
 }
 
-// Topic and queues take nothing without TLS, and only the alarms of this stack
+// Topic and queues take nothing without TLS, and only the alarms and rules of this stack
 // get past the topic's policy.
 func TestPoliciesOfQueuesAndTopic(t *testing.T) {
 	d := committed(t)
@@ -297,7 +297,7 @@ func TestPoliciesOfQueuesAndTopic(t *testing.T) {
 			if at(s, "Effect") == "Allow" {
 				want(t, policy+" account", at(s, "Condition.StringEquals.aws:SourceAccount"), ref("AWS::AccountId"))
 				text, _ := subText(at(s, "Condition.ArnLike.aws:SourceArn").(map[string]any))
-				if !strings.Contains(text, "alarm:${AWS::StackName}-") {
+				if !strings.Contains(text, "alarm:${AWS::StackName}-") && !strings.Contains(text, "rule/${AWS::StackName}-") {
 					t.Errorf("%s lets in %s", policy, text)
 				}
 			}

@@ -32,6 +32,15 @@ func addNotifications(s *stack) {
 					"ArnLike":      map[string]string{"aws:SourceArn": arn("cloudwatch", "alarm:${AWS::StackName}-*")},
 				},
 			},
+			statement{
+				Sid: "RulesOfThisStack", Effect: "Allow", Action: []string{"sns:Publish"},
+				Principal: map[string]string{"Service": eventsService},
+				Resource:  cfn.Ref("NotificationTopic"),
+				Condition: map[string]any{
+					"StringEquals": map[string]string{"aws:SourceAccount": cfn.Ref("AWS::AccountId")},
+					"ArnLike":      map[string]string{"aws:SourceArn": arn("events", "rule/${AWS::StackName}-*")},
+				},
+			},
 			tlsOnly(cfn.Ref("NotificationTopic"), "sns:Publish"),
 		),
 	})

@@ -22,6 +22,7 @@ func addOutputs(s *stack) {
 	s.output("RetuneStateMachineArn", "State machine that moves the targets", cfn.Ref(machineID(retuneMachine)))
 	s.output("VerifyStateMachineArn", "State machine that proves a deployment of the worker",
 		cfn.Ref(machineID(verifyMachine)))
+	s.outputIf(hasPipeline, "PipelineName", "Pipeline that builds, deploys and proves each push", cfn.Ref("Pipeline"))
 	s.outputIf(buildWorkerImage, "WorkerRepositoryUri", "Repository of the worker's images",
 		cfn.GetAtt("WorkerRepository", "RepositoryUri"))
 	s.outputIf(buildWorkerImage, "WorkerImageUri", "Image that the last deployment of the stack gave to the service",

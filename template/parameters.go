@@ -26,6 +26,7 @@ func addParameters(s *stack) {
 		{"Where it runs", placeParameters()},
 		{"Retuning", retuneParameters()},
 		{"Proving a deployment of the worker", verifyParameters()},
+		{"The pipeline", pipelineParameters()},
 		{"Notifications and logs", reportParameters()},
 	}
 	var form []any

@@ -109,6 +109,14 @@ func TestPatterns(t *testing.T) {
 			good: []string{"rate(5 minutes)", "cron(0 * * * ? *)"},
 			bad:  []string{"", "hourly", "at(2030)"},
 		},
+		"ConnectionArn": {
+			good: []string{"", "arn:aws:codeconnections:eu-west-1:123456789012:connection/6f2e0000-aaaa-bbbb-cccc-0123456789ab",
+				"arn:aws:codestar-connections:eu-west-1:123456789012:connection/6f2e"},
+			bad: []string{"6f2e", "arn:aws:iam::123456789012:role/x"},
+		},
+		"RepositoryOwner":   {good: []string{"", "aws-ia", "group/sub"}, bad: []string{"https://x.example", "a b"}},
+		"RepositoryName":    {good: []string{"", "ecs-blueprints", "a.b"}, bad: []string{"a/b", "a b"}},
+		"GitHubTokenSecret": {good: []string{"ecs-github-token", "team/token"}, bad: []string{"", "a:b", "{x}"}},
 		"NotificationEmail": {good: []string{"", "a@b.example"}, bad: []string{"a@b", "a b@c.d"}},
 		"WorkerImage":       {good: []string{"", "a/b:c", "x@sha256:0"}, bad: []string{"a b", " "}},
 	} {
@@ -146,6 +154,11 @@ func TestRules(t *testing.T) {
 		{"size", map[string]string{"TaskCpu": "1024", "TaskMemory": "3072"}, ""},
 		{"too little memory", map[string]string{"TaskCpu": "1024", "TaskMemory": "512"}, "TaskCpu 1024"},
 		{"odd memory", map[string]string{"TaskCpu": "256", "TaskMemory": "1000"}, "TaskCpu 256"},
+		{"pipeline", map[string]string{"RepositoryOwner": "o", "RepositoryName": "n"}, ""},
+		{"owner alone", map[string]string{"RepositoryOwner": "o"}, "RepositoryOwner needs RepositoryName"},
+		{"repository alone", map[string]string{"RepositoryName": "n"}, ""},
+		{"pipeline and a given image", map[string]string{"RepositoryOwner": "o", "RepositoryName": "n", "WorkerImage": "i"},
+			"leave WorkerImage blank"},
 		{"much memory", map[string]string{"TaskCpu": "4096", "TaskMemory": "30720"}, ""},
 	} {
 		values := map[string]string{}

@@ -50,8 +50,8 @@ func role(service, description string, statements ...any) *iam.Role {
 		Principal: map[string]string{"Service": service},
 		Action:    []string{"sts:AssumeRole"},
 	}
-	if service != lambdaService {
-		// Lambda assumes a role without saying for which account; the others
+	if service != lambdaService && service != pipelineService {
+		// These assume a role without saying for which account; the others
 		// could be made somebody's deputy.
 		trust.Condition = equals("aws:SourceAccount", cfn.Ref("AWS::AccountId"))
 	}
@@ -69,6 +69,8 @@ const (
 	eventsService    = "events.amazonaws.com"
 	schedulerService = "scheduler.amazonaws.com"
 	tasksService     = "ecs-tasks.amazonaws.com"
+	buildService     = "codebuild.amazonaws.com"
+	pipelineService  = "codepipeline.amazonaws.com"
 )
 
 func equals(key string, value any) any {

@@ -158,6 +158,12 @@ var granted = map[string][]grant{
 		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"},
 		grant{"iam:PassRole", "ExecutionRole"}, grant{"iam:PassRole", "TaskRole"}),
 	"VerifyReportRole": withLogs("VerifyLogGroup"),
+	"BuildRole": withLogs("BuildLogGroup", append([]grant{
+		{"ecr:BatchCheckLayerAvailability", "WorkerRepository"}, {"ecr:BatchGetImage", "WorkerRepository"},
+		{"ecr:CompleteLayerUpload", "WorkerRepository"}, {"ecr:GetAuthorizationToken", anything},
+		{"ecr:InitiateLayerUpload", "WorkerRepository"}, {"ecr:PutImage", "WorkerRepository"},
+		{"ecr:UploadLayerPart", "WorkerRepository"},
+	}, artifactNeeds...)...),
 }
 
 const trackingAlarms = "cloudwatch" + here + "alarm:TargetTracking-service/${Cluster}/${Service.Name}-*"
@@ -177,7 +183,7 @@ func TestRolesHaveExactlyWhatTheyNeed(t *testing.T) {
 	}
 	derived := map[string]bool{}
 	for _, id := range slices.Concat(d.ofType("AWS::Serverless::StateMachine"), d.ofType("AWS::Events::Rule"),
-		d.ofType("AWS::Scheduler::Schedule")) {
+		d.ofType("AWS::Scheduler::Schedule"), d.ofType("AWS::CodePipeline::Pipeline")) {
 		for role := range rolesOf(t, d, id) {
 			derived[role] = true
 		}
@@ -205,7 +211,8 @@ func rolesOf(t *testing.T, d document, id string) map[string]bool {
 var withoutResource = []string{
 	"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
 	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition",
-	"ecs:ListTasks", // has container instances, of which Fargate has none
+	"ecs:RegisterTaskDefinition", // has a family in newer documents, and nothing in older ones
+	"ecs:ListTasks",              // has container instances, of which Fargate has none
 	"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
 	"logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
 	"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",

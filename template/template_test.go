@@ -142,7 +142,7 @@ func TestOutputs(t *testing.T) {
 		"ScalableTargetId", "MinTasks", "MaxTasks", "BacklogPolicyArn", "RatePolicyArn", "QueueUrl", "QueueName",
 		"DeadLetterQueueUrl", "ClusterName", "ServiceName", "StartLoadCommand", "StopLoadCommand", "StartRetuneCommand",
 		"AcceptableDelaySeconds", "VerifyStateMachineArn", "StartVerifyCommand", "WorkerRepositoryUri", "WorkerImageUri",
-		"WorkerImageReason",
+		"WorkerImageReason", "PipelineName",
 	}
 	for _, id := range d.ofType("AWS::Serverless::Function") {
 		wanted = append(wanted, id+"Arn")
@@ -158,11 +158,13 @@ func TestOutputs(t *testing.T) {
 }
 
 // What sam delete leaves behind is what is kept on purpose.
-func TestOnlyTaskDefinitionsOutliveTheStack(t *testing.T) {
+func TestWhatOutlivesTheStack(t *testing.T) {
 	d := committed(t)
+	// Those to roll back to, and a bucket that empties itself.
+	kept := []string{"TaskDefinition", "ArtifactBucket", "ArtifactBucketPolicy"}
 	for id, r := range d.section("Resources") {
 		policy := at(r, "DeletionPolicy")
-		if id == "TaskDefinition" {
+		if slices.Contains(kept, id) {
 			want(t, id+" DeletionPolicy", policy, "Retain")
 			want(t, id+" UpdateReplacePolicy", at(r, "UpdateReplacePolicy"), "Retain")
 		} else if policy != nil && policy != "Delete" {

@@ -74,7 +74,8 @@ func addVerifyFunctions(s *stack) {
 		s.function(f)
 	}
 	add(function{
-		name: "VerifyPrepare", folder: "prepare", description: "Finds the version that is verified, and how things stood before",
+		name: "VerifyPrepare", folder: "prepare",
+		description: "Finds the version that is verified, and how things stood before",
 		environment: union(place, measure, map[string]string{
 			"QUEUE_TYPE":               queueType(),
 			"ACCEPTABLE_DELAY_SECONDS": cfn.Ref("AcceptableDelaySeconds"),
@@ -91,7 +92,8 @@ func addVerifyFunctions(s *stack) {
 		}, measuring...),
 	})
 	add(function{
-		name: "VerifyRollout", folder: "rollout", description: "Tells how the rollout stands; asks for a task where none is wanted",
+		name: "VerifyRollout", folder: "rollout",
+		description: "Tells how the rollout stands; asks for a task where none is wanted",
 		environment: place,
 		permissions: []any{
 			allow(cfn.Ref("Service"), "ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"),
@@ -105,11 +107,7 @@ func addVerifyFunctions(s *stack) {
 		}),
 		permissions: append([]any{
 			allow(queueARN(), "sqs:GetQueueAttributes"),
-			statement{
-				Comment: "Tasks are listed by their container instance, which Fargate has not, so the condition says where.",
-				Effect:  "Allow", Action: []string{"ecs:ListTasks"}, Resource: "*",
-				Condition: map[string]any{"ArnEquals": map[string]any{"ecs:cluster": inCluster("cluster/${Cluster}")}},
-			},
+			listTasks(),
 			statement{
 				Comment: "The ids of tasks are not known before they run.",
 				Effect:  "Allow", Action: []string{"ecs:DescribeTasks"}, Resource: inCluster("task/${Cluster}/*"),
@@ -121,6 +119,15 @@ func addVerifyFunctions(s *stack) {
 		environment: place, permissions: changeTaskDefinition(),
 	})
 	add(function{name: "VerifyReport", folder: "report", description: "Tells how the verification ended; calls nothing"})
+}
+
+// listTasks permits to find the tasks of the cluster.
+func listTasks() statement {
+	return statement{
+		Comment: "Tasks are listed by their container instance, which Fargate has not, so the condition says where.",
+		Effect:  "Allow", Action: []string{"ecs:ListTasks"}, Resource: "*",
+		Condition: map[string]any{"ArnEquals": map[string]any{"ecs:cluster": inCluster("cluster/${Cluster}")}},
+	}
 }
 
 // readRevisions permits to read what the service's deployments brought.

@@ -64,8 +64,8 @@ func addWorkerImage(s *stack) {
 			pushImages(),
 			statement{
 				Comment: "The last part is a random id, which a call by name does not have.",
-				Effect:  "Allow", Action: []string{"cloudformation:DescribeStackResource", "cloudformation:DescribeStacks"},
-				Resource: arn("cloudformation", "stack/${AWS::StackName}/*"),
+				Effect:  "Allow", Resource: arn("cloudformation", "stack/${AWS::StackName}/*"),
+				Action: []string{"cloudformation:DescribeStackResource", "cloudformation:DescribeStacks"},
 			},
 			statement{
 				Comment: "The service is made after its image, so its name is not known here.",

@@ -50,8 +50,8 @@ type state struct {
 var machines = map[string][]string{
 	"produce": {"NotificationTopicArn", "PlanFunctionArn", "ReportFunctionArn", "SendFunctionArn", "StackName"},
 	"retune": {
-		"ApplyFunctionArn", "DecideFunctionArn", "MeasureFunctionArn", "NotificationTopicArn", "PublishFunctionArn",
-		"StackName",
+		"AgainFunctionArn", "ApplyFunctionArn", "CompareFunctionArn", "DecideFunctionArn", "MeasureFunctionArn",
+		"NotificationTopicArn", "PublishFunctionArn", "StackName", "TurnFunctionArn",
 	},
 }
 
@@ -186,13 +186,16 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// notices are the Tasks that notify of something else than a failure.
+var notices = []string{"Notify Restore"}
+
 // TestOneNotification: every failure passes the one Task that notifies, then fails with an error and a cause.
 func TestOneNotification(t *testing.T) {
 	for machine := range machines {
 		d, _ := load(t, machine)
 		var notifying, failing []string
 		for name, s := range d.all() {
-			if strings.HasSuffix(s.Resource, "sns:publish") {
+			if strings.HasSuffix(s.Resource, "sns:publish") && !slices.Contains(notices, name) {
 				notifying = append(notifying, name)
 			}
 			if s.Type == "Fail" {
@@ -266,28 +269,89 @@ func TestOutcomes(t *testing.T) {
 	for i := range reflect.TypeFor[retune.Outcome]().NumField() {
 		known = append(known, reflect.TypeFor[retune.Outcome]().Field(i).Tag.Get("json"))
 	}
-	ends := 0
+	written := map[string]bool{}
+	var ends []string
 	for name, s := range d.States {
 		if !s.End {
 			continue
 		}
-		ends++
+		ends = append(ends, name)
 		var output map[string]any
 		if err := json.Unmarshal(s.Output, &output); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 		for field := range output {
+			written[field] = true
 			if !slices.Contains(known, field) {
 				t.Errorf("%q writes %s, which nobody reads", name, field)
 			}
 		}
-		for _, field := range []string{"outcome", "summary", "reason", "measured"} {
-			if _, written := output[field]; !written {
+		for _, field := range []string{"outcome", "summary", "reason"} {
+			if output[field] == nil {
 				t.Errorf("%q does not write %s", name, field)
 			}
 		}
 	}
-	if ends != 4 {
-		t.Errorf("%d ends; want kept twice, dry run, applied", ends)
+	for _, field := range known {
+		if !written[field] {
+			t.Errorf("nobody writes %s", field)
+		}
+	}
+	sort.Strings(ends)
+	if !slices.Equal(ends, []string{"Give Way", "Report Outcome"}) {
+		t.Errorf("ends %q", ends)
+	}
+}
+
+// TestRetuneMakesEachRunKnown: whatever was decided, the way leads over Publish; only one that gives way to another
+// publishes nothing.
+func TestRetuneMakesEachRunKnown(t *testing.T) {
+	d, _ := load(t, "retune")
+	seen := map[string]bool{}
+	var without func(name string)
+	without = func(name string) {
+		if seen[name] || name == "Publish" || name == "Give Way" || name == "Describe Failure" {
+			return
+		}
+		seen[name] = true
+		if name == "Report Outcome" {
+			t.Error("a way leads past Publish")
+		}
+		for _, next := range d.States[name].successors() {
+			without(next)
+		}
+	}
+	without(d.StartAt)
+}
+
+// TestRetuneChangesOnlyWhatWasDecided: the ways to the two Tasks that write lead over the Choices that ask.
+func TestRetuneChangesOnlyWhatWasDecided(t *testing.T) {
+	d, _ := load(t, "retune")
+	for task, asks := range map[string]string{"Apply Targets": "Dry Run?", "Restore Targets": "Worse?"} {
+		for name, s := range d.States {
+			if slices.Contains(s.successors(), task) && name != asks {
+				t.Errorf("%q leads to %q", name, task)
+			}
+		}
+	}
+	if from := d.States["Dry Run?"]; from.Default != "Apply Targets" || from.Choices[0].Next != "Show What Would Change" {
+		t.Errorf("Dry Run? leads to %q", from.successors())
+	}
+}
+
+// TestWatchingHoldsNobodyUp: the states in which an execution is not at work any more are states of the machine, and
+// from them the way leads to no writing Task but the one that looks again whether the targets are its own.
+func TestWatchingHoldsNobodyUp(t *testing.T) {
+	d, _ := load(t, "retune")
+	for _, name := range retune.Watching {
+		s, exists := d.States[name]
+		if !exists {
+			t.Errorf("%q is no state", name)
+		}
+		for _, next := range s.successors() {
+			if slices.Contains([]string{"Apply Targets", "Publish", "Publish Restore"}, next) {
+				t.Errorf("%q, which holds nobody up, leads to %q", name, next)
+			}
+		}
 	}
 }

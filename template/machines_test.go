@@ -230,7 +230,7 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 	}
 	want(t, "what starts what", started, map[string][]string{
 		"ProduceStateMachine": {"TestMessageProducerRule"},
-		"RetuneStateMachine":  {"RetuneTimer", "StackUpdateRule"},
+		"RetuneStateMachine":  {"DriftRule", "RetuneTimer", "StackUpdateRule"},
 
 		"RestoreImageFunction": {"RestoreImageRule"},
 		"NotificationTopic": {

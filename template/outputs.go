@@ -34,13 +34,16 @@ func addOutputs(s *stack) {
 	}
 	for _, name := range []string{
 		"ProducePlan", "ProduceSend", "ProduceReport",
-		"RetuneMeasure", "RetuneDecide", "RetuneApply", "RetunePublish", initialTargets,
+		"RetuneTurn", "RetuneMeasure", "RetuneDecide", "RetuneApply", "RetunePublish", "RetuneAgain", "RetuneCompare",
+		initialTargets,
 		"VerifyPrepare", "VerifyRollout", "VerifyOutcome", "VerifyRollback", "VerifyReport",
 	} {
 		s.output(functionID(name)+"Arn", "Function "+functionID(name), cfn.GetAtt(functionID(name), "Arn"))
 	}
 	s.output("TestMessageProducerRuleArn", "Rule that sends a test load each minute while it is enabled",
 		cfn.GetAtt("TestMessageProducerRule", "Arn"))
+	s.output("RetuneRunLogGroup", "Log group with one line for each retune", cfn.Ref("RetuneRunLogGroup"))
+	s.output("DriftAlarmName", "Alarm that starts a retune when the duration drifts", cfn.Ref("DriftAlarm"))
 	s.output("NotificationTopicArn", "Topic of alarms and failures", cfn.Ref("NotificationTopic"))
 
 	const rule = " --region ${AWS::Region} --name ${AWS::StackName}-SQSTestMessageProducer"

@@ -135,21 +135,6 @@ func placeParameters() []parameter {
 	}
 }
 
-func retuneParameters() []parameter {
-	return []parameter{
-		text("RetuneSchedule", "Schedule", "rate(1 hour)", `^(rate|cron)\(.+\)$`,
-			"When a retune starts: a rate or cron expression."),
-		choice("RetuneState", "State", "String", "ENABLED", []any{"ENABLED", "DISABLED"},
-			"Whether retunes start by themselves: on the schedule and after an update of the stack."),
-		number("RetuneMinimumSamples", "Fewest samples", 30, 1, 1000000,
-			"Messages that must have been measured before a retune changes anything."),
-		number("RetuneWindowMinutes", "Window (min)", 1440, 0.017, 1440,
-			"Minutes before a retune over which durations are measured, a day at most."),
-		number("RetuneMaximumFactor", "Largest change", 4, 1.1, 1000,
-			"Most that one retune multiplies or divides the processing duration by."),
-	}
-}
-
 func reportParameters() []parameter {
 	days := []any{ // that CloudWatch Logs knows
 		1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,

@@ -114,19 +114,41 @@ var granted = map[string][]grant{
 	"ProducePlanRole":   withLogs("ProduceLogGroup"),
 	"ProduceSendRole":   withLogs("ProduceLogGroup", grant{"sqs:SendMessage", "Queue|QueueArn"}),
 	"ProduceReportRole": withLogs("ProduceLogGroup"),
+	"RetuneTurnRole": withLogs("RetuneLogGroup",
+		grant{"cloudwatch:GetMetricData", anything},
+		grant{"states:DescribeExecution", "states" + here + "execution:${AWS::StackName}-retune:*"},
+		grant{"states:GetExecutionHistory", "states" + here + "execution:${AWS::StackName}-retune:*"},
+		grant{"states:ListExecutions", retuneByName}),
 	"RetuneMeasureRole": withLogs("RetuneLogGroup",
+		grant{"application-autoscaling:DescribeScalableTargets", anything},
 		grant{"application-autoscaling:DescribeScalingPolicies", anything},
-		grant{"cloudwatch:GetMetricData", anything}, grant{"ssm:GetParameter", tuning}),
+		grant{"cloudwatch:DescribeAlarms", driftAlarmByName},
+		grant{"cloudwatch:GetMetricData", anything},
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:ListServiceDeployments", "Service"},
+		grant{"ssm:GetParameter", tuning}),
 	"RetuneDecideRole": withLogs("RetuneLogGroup"),
 	"RetuneApplyRole": withLogs("RetuneLogGroup",
+		grant{"application-autoscaling:DescribeScalableTargets", anything},
 		grant{"application-autoscaling:DescribeScalingPolicies", anything},
 		grant{"application-autoscaling:PutScalingPolicy", "application-autoscaling" + here + "scalable-target/*"},
+		grant{"application-autoscaling:RegisterScalableTarget", "application-autoscaling" + here + "scalable-target/*"},
 		grant{"cloudwatch:DeleteAlarms", trackingAlarms},
 		grant{"cloudwatch:DescribeAlarms", "cloudwatch" + here + "alarm:*"},
+		grant{"cloudwatch:PutMetricAlarm", driftAlarmByName},
 		grant{"cloudwatch:PutMetricAlarm", trackingAlarms},
 		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"}),
 	"RetunePublishRole": withLogs("RetuneLogGroup",
-		grant{"cloudwatch:PutMetricData", anything}, grant{"ssm:PutParameter", tuning}),
+		grant{"cloudwatch:PutMetricData", anything},
+		grant{"logs:CreateLogStream", "RetuneRunLogGroup"}, grant{"logs:PutLogEvents", "RetuneRunLogGroup"},
+		grant{"ssm:PutParameter", tuning}),
+	"RetuneCompareRole": withLogs("RetuneLogGroup",
+		grant{"application-autoscaling:DescribeScalingPolicies", anything},
+		grant{"cloudwatch:GetMetricData", anything},
+		grant{"ssm:GetParameter", tuning}),
+	"RetuneAgainRole": withLogs("RetuneLogGroup",
+		grant{"iam:PassRole", "RetuneAgainTimerRole"},
+		grant{"scheduler:CreateSchedule", "scheduler" + here + "schedule/default/${AWS::StackName}-retune-again"}),
+	"RetuneAgainTimerRole": {{"states:StartExecution", retuneByName}},
 	"WorkerImageRole": withLogs("WorkerImageLogGroup",
 		grant{"cloudformation:DescribeStackResource", thisStack}, grant{"cloudformation:DescribeStacks", thisStack},
 		grant{"ecr:BatchCheckLayerAvailability", "WorkerRepository"}, grant{"ecr:BatchGetImage", "WorkerRepository"},
@@ -165,6 +187,11 @@ var granted = map[string][]grant{
 		{"ecr:UploadLayerPart", "WorkerRepository"},
 	}, artifactNeeds...)...),
 }
+
+const (
+	driftAlarmByName = "cloudwatch" + here + "alarm:${AWS::StackName}-drift"
+	retuneByName     = "states" + here + "stateMachine:${AWS::StackName}-retune"
+)
 
 const trackingAlarms = "cloudwatch" + here + "alarm:TargetTracking-service/${Cluster}/${Service.Name}-*"
 
@@ -209,7 +236,8 @@ func rolesOf(t *testing.T, d document, id string) map[string]bool {
 
 // The actions that AWS knows no resource for (service authorization reference).
 var withoutResource = []string{
-	"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
+	"application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
+	"cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
 	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition",
 	"ecs:RegisterTaskDefinition", // has a family in newer documents, and nothing in older ones
 	"ecs:ListTasks",              // has container instances, of which Fargate has none
@@ -255,7 +283,9 @@ func TestWildcardsAreExplained(t *testing.T) {
 func TestFunctionRolesFitTheClients(t *testing.T) {
 	d := committed(t)
 	client := regexp.MustCompile(`aws-sdk-go-v2/service/(\w+)"`)
-	prefixes := map[string]string{"applicationautoscaling": "application-autoscaling"}
+	prefixes := map[string]string{
+		"applicationautoscaling": "application-autoscaling", "cloudwatchlogs": "logs", "sfn": "states",
+	}
 	for id, source := range functionSources(t, d) {
 		services := map[string]bool{"logs": true}
 		for _, match := range client.FindAllStringSubmatch(source, -1) {
@@ -269,10 +299,13 @@ func TestFunctionRolesFitTheClients(t *testing.T) {
 			services["cloudwatch"], services["ecs"] = true, true // in the caller's name
 		}
 		for role := range rolesOf(t, d, id) {
+			if role == "RetuneAgainTimerRole" {
+				continue // is handed to a schedule
+			}
 			allowed := map[string]bool{}
 			for _, g := range grants(t, d, role) {
 				if g.action == "iam:PassRole" {
-					continue // comes with ecs:UpdateService
+					continue // comes with ecs:UpdateService and scheduler:CreateSchedule
 				}
 				prefix, _, _ := strings.Cut(g.action, ":")
 				allowed[prefix] = true

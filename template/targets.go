@@ -20,9 +20,9 @@ func tuningParameterARN() string { return arn("ssm", "parameter/${AWS::StackName
 // targets, from the last measured duration if there is one.
 //
 // CloudFormation asks again only when a property changed, and otherwise uses
-// the old answer. So whatever enters the scaling policies is a property here,
-// their text included: each time that CloudFormation is about to write a
-// policy it has just asked, and never resets a tuned target.
+// the old answer. So whatever enters the scaling policies and the drift alarm
+// is a property here, their text included: each time that CloudFormation is
+// about to write one it has just asked, and never resets a tuned target.
 func addInitialTargets(s *stack) {
 	s.heading("Both targets, computed when the stack is made or changed.")
 	s.logGroup("InitialTargetsLogGroup", "/${AWS::StackName}/initial-targets")
@@ -51,14 +51,26 @@ func addInitialTargets(s *stack) {
 			"ServiceName":             serviceName(),
 			"MinTasks":                cfn.Ref("MinTasks"),
 			"PolicyDigest":            policyDigest(trackingPolicies()),
+			"DriftFactor":             cfn.Ref("DriftFactor"),
+			"DriftPeriods":            cfn.Ref("DriftPeriods"),
+			"DriftAlarmDigest":        digest(driftAlarm()),
 		}})
 }
 
 // policyDigest changes when the text of a tracking policy does.
 func policyDigest(policies []trackingPolicy) string {
-	hash := sha256.New()
+	var resources []cfn.Resource
 	for _, p := range policies {
-		raw, err := json.Marshal(p.resource())
+		resources = append(resources, p.resource())
+	}
+	return digest(resources...)
+}
+
+// digest changes when the text of a resource does.
+func digest(resources ...cfn.Resource) string {
+	hash := sha256.New()
+	for _, r := range resources {
+		raw, err := json.Marshal(r)
 		if err != nil {
 			panic(err) // render would fail on the same resource
 		}

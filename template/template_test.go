@@ -142,7 +142,7 @@ func TestOutputs(t *testing.T) {
 		"ScalableTargetId", "MinTasks", "MaxTasks", "BacklogPolicyArn", "RatePolicyArn", "QueueUrl", "QueueName",
 		"DeadLetterQueueUrl", "ClusterName", "ServiceName", "StartLoadCommand", "StopLoadCommand", "StartRetuneCommand",
 		"AcceptableDelaySeconds", "VerifyStateMachineArn", "StartVerifyCommand", "WorkerRepositoryUri", "WorkerImageUri",
-		"WorkerImageReason", "PipelineName",
+		"WorkerImageReason", "PipelineName", "RetuneRunLogGroup", "DriftAlarmName",
 	}
 	for _, id := range d.ofType("AWS::Serverless::Function") {
 		wanted = append(wanted, id+"Arn")

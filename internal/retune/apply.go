@@ -3,8 +3,10 @@ package retune
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,28 +14,46 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 )
 
-// ApplyRequest is the input of the step Apply Targets.
+// ApplyRequest is the input of the steps Apply Targets and Restore Targets.
 type ApplyRequest struct {
-	Targets Targets `json:"targets"`
+	Targets  Targets  `json:"targets"`
+	Bounds   *Bounds  `json:"bounds"`   // of the task count; nil leaves them alone
+	Expected *Targets `json:"expected"` // that were in force when this was decided; nil expects nothing
+	// Restore says that the targets are taken back: then both policies must be as expected, while Apply may find one that
+	// an earlier try of the same step has written.
+	Restore          bool    `json:"restore"`
+	ReferenceSeconds float64 `json:"referenceSeconds"` // for the drift alarm; 0 leaves it alone
 }
 
-// Applied is the output of the step Apply Targets.
+// Applied is the output of the steps Apply Targets and Restore Targets.
 type Applied struct {
-	Summary string  `json:"summary"`
-	Before  Targets `json:"before"` // as read before writing
-	After   Targets `json:"after"`  // as read after writing
+	Summary string    `json:"summary"`
+	At      time.Time `json:"at"`
+	Moved   bool      `json:"moved"`  // somebody else moved a target since this was decided: nothing was written
+	Before  Settings  `json:"before"` // as read before writing
+	After   Settings  `json:"after"`  // as read after writing
+	Notes   []string  `json:"notes"`  // what did not work out, but is no reason to fail
 }
 
-type policyWriter interface {
-	policyReader
+type settingsWriter interface {
+	settingsReader
 	PutScalingPolicy(context.Context, *applicationautoscaling.PutScalingPolicyInput,
 		...func(*applicationautoscaling.Options)) (*applicationautoscaling.PutScalingPolicyOutput, error)
+	RegisterScalableTarget(context.Context, *applicationautoscaling.RegisterScalableTargetInput,
+		...func(*applicationautoscaling.Options)) (*applicationautoscaling.RegisterScalableTargetOutput, error)
 }
 
-// Applier writes targets into the policies.
+// Applier writes targets into the policies, bounds into the scalable target, and the duration that the targets are made
+// for into the drift alarm.
 type Applier struct {
-	Scaling  policyWriter
-	Policies Policies
+	Scaling    settingsWriter
+	Policies   Policies
+	Alarms     alarmWriter
+	DriftAlarm string // name
+	// OwnsBounds says that the bounds are the retune's to move.
+	OwnsBounds bool
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
 	// Pause before another look at a policy that does not read as it was written. Zero means one second.
 	Pause time.Duration
 }
@@ -44,16 +64,16 @@ const looks = 3
 // restoreTime is what is kept of the time of an Apply to put the first policy back.
 const restoreTime = 15 * time.Second
 
-// TargetsRestored says that the second policy could not be changed and that the first has its old target again: nothing
+// TargetsRestored says that one part could not be changed and that those before it are again as they were: nothing
 // changed.
 type TargetsRestored struct {
-	Failed, Restored string // policy names
+	Failed, Restored string // policy names, or what else it is
 	Cause            error
 }
 
 func (e *TargetsRestored) Error() string {
 	return fmt.Sprintf(
-		"the scaling policy %s could not be changed, so %s was given its old target back: nothing changed: %v",
+		"%s could not be changed, so %s was given its old target back: nothing changed: %v",
 		e.Failed,
 		e.Restored,
 		e.Cause,
@@ -66,16 +86,16 @@ func (e *TargetsRestored) Unwrap() error { return e.Cause }
 // ErrorName is the name under which a state machine sees the error.
 func (*TargetsRestored) ErrorName() string { return "TargetsRestored" }
 
-// TargetsTorn says that one policy has its new target and the other its old one.
+// TargetsTorn says that one policy has its new target and another part is as it was.
 type TargetsTorn struct {
-	Changed, Unchanged   string // policy names
+	Changed, Unchanged   string // policy names, or what else it is
 	Cause, RestoringFail error
 }
 
 func (e *TargetsTorn) Error() string {
 	return fmt.Sprintf(
-		"the scaling policy %s has its new target, %s could not be changed (%v), and the first could not be "+
-			"given its old target back (%v); the next retune or a deployment makes them agree again",
+		"%s has its new target, %s could not be changed (%v), and the first could not be given its old target back (%v); "+
+			"the next retune or a deployment makes them agree again",
 		e.Changed,
 		e.Unchanged,
 		e.Cause,
@@ -113,8 +133,11 @@ func (e *PolicyNotAsWritten) Error() string {
 // ErrorName is the name under which a state machine sees the error.
 func (*PolicyNotAsWritten) ErrorName() string { return "PolicyNotAsWritten" }
 
-// Apply reads both policies, changes only their target values, writes them back and reads them again. A policy that has
-// its target already is not written. If the second cannot be changed, the first gets its old target back.
+// Apply reads both policies and the bounds, changes only the values, writes them back and reads them again. What has its
+// value already is not written. If something cannot be changed, what was changed before it is put back as it was. Last
+// of all, the drift alarm gets the duration that the targets are made for.
+//
+// If somebody else moved a target since the decision, nothing is written: that change is newer than what was measured.
 //
 // Errors that a machine can match are *PolicyMissing, *PolicyUnusable, *PolicyNotAsWritten (about the first policy),
 // *TargetsRestored and *TargetsTorn.
@@ -130,31 +153,96 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 	if err != nil {
 		return Applied{}, err
 	}
+	found := Targets{Backlog: target(backlogPolicy), Rate: target(ratePolicy)}
+	applied := Applied{At: clock(a.Now), Before: Settings{Targets: found}, After: Settings{Targets: found}, Notes: []string{}}
+	if request.moved(found) {
+		applied.Moved = true
+		applied.Summary = fmt.Sprintf("somebody else set the targets to %g and %g meanwhile: they are left alone",
+			found.Backlog, found.Rate)
+		return applied, nil
+	}
 	work, cancel := leave(ctx, restoreTime)
 	defer cancel()
 	if err := a.change(work, backlogPolicy, request.Targets.Backlog); err != nil {
+		var unseen *unverified
+		if errors.As(err, &unseen) {
+			return Applied{}, a.restore(ctx, a.Policies.Backlog+" or its check", unseen.cause, backlogPolicy)
+		}
 		return Applied{}, err
 	}
 	if err := a.change(work, ratePolicy, request.Targets.Rate); err != nil {
-		return Applied{}, a.restore(ctx, backlogPolicy, ratePolicy, err)
+		return Applied{}, a.restore(ctx, aws.ToString(ratePolicy.PolicyName), err, backlogPolicy)
 	}
-	applied := Applied{
-		Before: Targets{Backlog: target(backlogPolicy), Rate: target(ratePolicy)}, After: request.Targets,
+	if request.Bounds != nil && a.OwnsBounds {
+		before, err := a.bound(work, *request.Bounds)
+		if err != nil {
+			return Applied{}, a.restore(ctx, "the bounds of the task count", err, ratePolicy, backlogPolicy)
+		}
+		applied.Before.Bounds, applied.After.Bounds = before, request.Bounds
 	}
-	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, applied.Before.Backlog,
-		applied.After.Backlog, a.Policies.Rate, applied.Before.Rate, applied.After.Rate)
+	applied.After.Targets = request.Targets
+	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, found.Backlog,
+		applied.After.Backlog, a.Policies.Rate, found.Rate, applied.After.Rate)
+	if b := applied.Before.Bounds; b != nil && *b != *request.Bounds {
+		applied.Summary += fmt.Sprintf(", %v to %v", *b, *request.Bounds)
+	}
+	if request.ReferenceSeconds > 0 {
+		if note := rewriteAlarm(work, a.Alarms, a.DriftAlarm, request.ReferenceSeconds); note != "" {
+			applied.Notes = append(applied.Notes, note)
+		}
+	}
 	return applied, nil
 }
 
-// restore gives the first policy its old target back, even if the time for the work is over.
-func (a Applier) restore(ctx context.Context, first, second types.ScalingPolicy, cause error) error {
+// moved tells whether the targets found are others than those that the request counts on.
+func (r ApplyRequest) moved(found Targets) bool {
+	if r.Expected == nil {
+		return false
+	}
+	if r.Restore {
+		return found != *r.Expected
+	}
+	return found.Backlog != r.Expected.Backlog && found.Backlog != r.Targets.Backlog ||
+		found.Rate != r.Expected.Rate && found.Rate != r.Targets.Rate
+}
+
+// bound writes the bounds, and nothing else of the scalable target, unless they are so already. It returns those that
+// were.
+func (a Applier) bound(ctx context.Context, to Bounds) (before *Bounds, err error) {
+	if before, err = a.Policies.readBounds(ctx, a.Scaling); err != nil {
+		return nil, err
+	}
+	if before == nil {
+		return nil, fmt.Errorf("%s is no scalable target any more: deploy the stack again to make it anew",
+			a.Policies.ResourceID)
+	}
+	if *before == to {
+		return before, nil
+	}
+	_, err = a.Scaling.RegisterScalableTarget(ctx, &applicationautoscaling.RegisterScalableTargetInput{
+		ServiceNamespace: types.ServiceNamespaceEcs, ResourceId: aws.String(a.Policies.ResourceID),
+		ScalableDimension: types.ScalableDimensionECSServiceDesiredCount,
+		MinCapacity:       aws.Int32(int32(to.MinTasks)), MaxCapacity: aws.Int32(int32(to.MaxTasks)),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the bounds of %s: %w", a.Policies.ResourceID, err)
+	}
+	return before, nil
+}
+
+// restore gives policies their old targets back, even if the time for the work is over.
+func (a Applier) restore(ctx context.Context, failed string, cause error, policies ...types.ScalingPolicy) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
 	defer cancel()
-	changed, unchanged := aws.ToString(first.PolicyName), aws.ToString(second.PolicyName)
-	if err := a.put(ctx, first); err != nil {
-		return &TargetsTorn{Changed: changed, Unchanged: unchanged, Cause: cause, RestoringFail: err}
+	var names []string
+	for _, policy := range policies {
+		name := aws.ToString(policy.PolicyName)
+		if err := a.put(ctx, policy); err != nil {
+			return &TargetsTorn{Changed: name, Unchanged: failed, Cause: cause, RestoringFail: err}
+		}
+		names = append(names, name)
 	}
-	return &TargetsRestored{Failed: unchanged, Restored: changed, Cause: cause}
+	return &TargetsRestored{Failed: failed, Restored: strings.Join(names, " and "), Cause: cause}
 }
 
 // change moves the target of one policy and makes sure that this is what became of it.
@@ -168,8 +256,21 @@ func (a Applier) change(ctx context.Context, policy types.ScalingPolicy, value f
 	if err := a.put(ctx, policy); err != nil {
 		return err
 	}
-	return a.verify(ctx, policy)
+	err := a.verify(ctx, policy)
+	var other *PolicyNotAsWritten
+	var gone *PolicyMissing
+	if err == nil || errors.As(err, &other) || errors.As(err, &gone) {
+		return err
+	}
+	return &unverified{cause: err}
 }
+
+// unverified says that a policy was written, and could not be read again.
+type unverified struct{ cause error }
+
+func (e *unverified) Error() string { return e.cause.Error() }
+
+func (e *unverified) Unwrap() error { return e.cause }
 
 func (a Applier) put(ctx context.Context, policy types.ScalingPolicy) error {
 	_, err := a.Scaling.PutScalingPolicy(ctx, &applicationautoscaling.PutScalingPolicyInput{

@@ -18,8 +18,14 @@ var wanted = Targets{Backlog: 16, Rate: 12}
 
 func apply(t *testing.T, scaling *fakeScaling) (Applied, error) {
 	t.Helper()
-	return Applier{Scaling: scaling, Policies: names, Pause: time.Microsecond}.
-		Apply(t.Context(), ApplyRequest{Targets: wanted})
+	return applier(scaling).Apply(t.Context(), ApplyRequest{Targets: wanted})
+}
+
+func applier(scaling settingsWriter) Applier {
+	return Applier{
+		Scaling: scaling, Policies: names, Alarms: &fakeAlarms{alarm: driftAlarm()}, DriftAlarm: driftAlarmName,
+		OwnsBounds: true, Pause: time.Microsecond, Now: func() time.Time { return noon },
+	}
 }
 
 // TestDefect1OnlyTheTargetChanges: the blueprint re-typed the metric specification, with another service's name in it.
@@ -45,9 +51,10 @@ func TestDefect1OnlyTheTargetChanges(t *testing.T) {
 	}
 	want := Applied{
 		Summary: "orders-backlog from 13 to 16, orders-rate from 9.6 to 12",
-		Before:  Targets{Backlog: 13, Rate: 9.6}, After: wanted,
+		At:      noon, Notes: []string{},
+		Before: Settings{Targets: Targets{Backlog: 13, Rate: 9.6}}, After: Settings{Targets: wanted},
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -123,7 +130,7 @@ func TestFirstIsRestoredWhenTheSecondFails(t *testing.T) {
 	if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
 		t.Errorf("the policies are not as before: %v", scaling.targets(t))
 	}
-	want := "the scaling policy orders-rate could not be changed, so orders-backlog was given its old target " +
+	want := "orders-rate could not be changed, so orders-backlog was given its old target " +
 		"back: nothing " +
 		"changed: write the scaling policy orders-rate: AccessDenied"
 	if err.Error() != want {

@@ -20,24 +20,41 @@ func measurement(samples int, processing float64) Measurement {
 	return Measurement{
 		Summary:            "as measured",
 		Execution:          arn,
-		Request:            Request{Reason: "schedule", WindowMinutes: 1440, MinimumSamples: 30, MaximumFactor: 4},
+		Request:            defaults,
 		Window:             Window{From: noon.Add(-LongestWindow), To: noon, PeriodSeconds: 60},
 		Samples:            samples,
 		ProcessingSeconds:  processing,
 		PromiseKeptPercent: &kept,
 		Current:            Targets{Backlog: 13, Rate: 9.6},
+		Drift:              Drift{ReferenceSeconds: 5},
 		Record: &Record{
 			ProcessingSeconds: 5,
 			Targets:           Targets{Backlog: 13, Rate: 9.6},
 			MeasuredAt:        noon.Add(-time.Hour),
+			Promise:           PromiseOf(promise),
+			Execution:         "before",
 		},
 	}
+}
+
+var decider = Decider{
+	Promise: promise, Limits: Bounds{MinTasks: 1, MaxTasks: 10}, OwnsBounds: true,
+	DriftRule: DriftRule{Factor: 1.5, Periods: 5},
+}
+
+func decide(t *testing.T, m Measurement) Decision {
+	t.Helper()
+	got, err := decider.Decide(t.Context(), DecideRequest{Measurement: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }
 
 func TestDecide(t *testing.T) {
 	held := func(until string) func(*Measurement) {
 		return func(m *Measurement) {
-			m.Record = &Record{ProcessingSeconds: 5, Targets: m.Current, HoldUntil: until}
+			m.Record.HoldUntil = until
 		}
 	}
 	kept := Targets{Backlog: 13, Rate: 9.6}
@@ -62,7 +79,10 @@ func TestDecide(t *testing.T) {
 		},
 		"something else recorded, but held": {
 			1000, 4.95, unrecorded(&Record{Targets: Targets{Backlog: 12, Rate: 9}, HoldUntil: "2026-03-01T18:00:00Z"}),
-			"within the dead band", kept, []string{inBand},
+			"targets are held", kept, []string{
+				"the targets are held until 2026-03-01T18:00:00Z",
+				"those in force are others, set by somebody else since: they are left alone too",
+			},
 		},
 		"too few samples, nothing recorded": {
 			29, 4, unrecorded(nil), "too few samples", kept, []string{"29 samples are fewer than the minimum of 30"},
@@ -85,8 +105,8 @@ func TestDecide(t *testing.T) {
 		}},
 		"hold is over": {1000, 4, held("2026-03-01T12:00:00Z"), "change", Targets{Backlog: 16, Rate: 12}, nil},
 		"held, and dead band": {
-			1000, 5, held("2026-03-01T18:00:00Z"), "within the dead band", kept,
-			[]string{"both targets would change by at most 5 %"},
+			1000, 5, held("2026-03-01T18:00:00Z"), "targets are held", kept,
+			[]string{"the targets are held until 2026-03-01T18:00:00Z"},
 		},
 		"a record without hold": {1000, 4, held(""), "change", Targets{Backlog: 16, Rate: 12}, nil},
 	} {
@@ -95,10 +115,7 @@ func TestDecide(t *testing.T) {
 			if test.change != nil {
 				test.change(&m)
 			}
-			got, err := Decide(promise, m)
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := decide(t, m)
 			if got.Outcome != test.outcome ||
 				got.WorthChanging != (test.outcome == "change" || test.outcome == "record") {
 				t.Errorf("outcome %q, worth changing %v; want %q", got.Outcome, got.WorthChanging, test.outcome)
@@ -113,17 +130,11 @@ func TestDecide(t *testing.T) {
 // TestOutputForPeople compares the outputs that people read in the console with golden files.
 func TestOutputForPeople(t *testing.T) {
 	m := measurement(1234, 1)
-	decision, err := Decide(promise, m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	decision := decide(t, m)
 	few := measurement(3, 1)
 	few.MinimumSamples = 3
 	few.ProcessingSeconds = 4.9
-	kept, err := Decide(promise, few)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kept := decide(t, few)
 	golden(t, "change.json", decision)
 	golden(t, "kept.json", kept)
 	golden(t, "measured.json", m)
@@ -155,7 +166,9 @@ func TestDecideRefusesNonsense(t *testing.T) {
 		measurement Measurement
 	}{{backlog.Promise{}, measurement(1000, 4)}, {promise, m}} {
 		var value *backlog.ValueError
-		if _, err := Decide(test.promise, test.measurement); !errors.As(err, &value) {
+		d := decider
+		d.Promise = test.promise
+		if _, err := d.Decide(t.Context(), DecideRequest{Measurement: test.measurement}); !errors.As(err, &value) {
 			t.Errorf("got %v, want *backlog.ValueError", err)
 		}
 	}

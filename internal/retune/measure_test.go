@@ -3,6 +3,7 @@ package retune
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -11,14 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
-
-	"sqs-dynamic-target-tracking/internal/stepinput"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 type measuring struct {
 	metrics    *fakeMetrics
 	scaling    *fakeScaling
 	parameters *fakeParameters
+	services   *fakeServices
+	alarms     *fakeAlarms
 }
 
 func setup(t *testing.T, values map[string][]float64) (Measurer, measuring) {
@@ -27,21 +29,35 @@ func setup(t *testing.T, values map[string][]float64) (Measurer, measuring) {
 		metrics:    &fakeMetrics{pages: [][]cwtypes.MetricDataResult{answered(values)}},
 		scaling:    &fakeScaling{policies: bothPolicies()},
 		parameters: &fakeParameters{},
+		services:   &fakeServices{},
+		alarms:     &fakeAlarms{alarm: driftAlarm()},
 	}
 	return Measurer{
 		Metrics: bundle.metrics, Scaling: bundle.scaling, Parameters: bundle.parameters,
+		Services: bundle.services, Alarms: bundle.alarms,
 		Source: MetricSource{
 			Namespace: "ECS-SQS-BPI", Type: "Single-Queue", Queue: "orders", Cluster: "main", Service: "orders-worker",
 		},
 		MetricPeriod: time.Minute, AcceptableDelay: time.Minute, Policies: names, TuningParameter: parameter,
-		Defaults: Request{Reason: "by hand", WindowMinutes: 1440, MinimumSamples: 30, MaximumFactor: 4},
-		Now:      func() time.Time { return noon.Add(17 * time.Second) },
+		DriftAlarm: driftAlarmName, DriftRule: DriftRule{Factor: 1.5, Periods: 5},
+		Now: func() time.Time { return noon.Add(17 * time.Second) },
 	}, bundle
+}
+
+// defaults are what the template gives.
+var defaults = Request{
+	Reason: "by hand", WindowMinutes: 1440, MinimumSamples: 30, MaximumFactor: 4, OnBusy: BusyWait, WatchMinutes: 30,
+	Choice: ByFormula,
 }
 
 func measure(t *testing.T, m Measurer, input string) (Measurement, error) {
 	t.Helper()
-	return m.Measure(t.Context(), MeasureRequest{Execution: arn, Input: json.RawMessage(input)})
+	request, err := ParseRequest(json.RawMessage(input), defaults, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Measure(t.Context(), MeasureRequest{Execution: arn, Request: request})
+	return got.Measurement, err
 }
 
 func TestMeasure(t *testing.T) {
@@ -62,11 +78,13 @@ func TestMeasure(t *testing.T) {
 	if got.Current != (Targets{Backlog: 13, Rate: 9.6}) || got.Record != nil || got.Execution != arn {
 		t.Errorf("got %+v", got)
 	}
-	want := Request{Reason: "schedule", WindowMinutes: 60, MinimumSamples: 30, MaximumFactor: 4}
+	want := defaults
+	want.Reason, want.WindowMinutes = "schedule", 60
 	if got.Request != want {
 		t.Errorf("request %+v, want %+v", got.Request, want)
 	}
-	summary := "100 messages took 4.2 s on average; 96 % started within 60 s; 60 arrived a minute; 2.5 tasks ran"
+	summary := "100 messages took 4.2 s on average; 96 % started within 60 s; 60 arrived a minute " +
+		"in the 2 of 61 periods that have data; 2.5 tasks ran"
 	if got.Summary != summary {
 		t.Errorf("summary %q, want %q", got.Summary, summary)
 	}
@@ -137,8 +155,7 @@ func TestDefect3PeriodsThatCloudWatchHas(t *testing.T) {
 	} {
 		m, bundle := setup(t, nil)
 		m.MetricPeriod = test.metric
-		m.Defaults.WindowMinutes = test.window.Minutes()
-		got, err := measure(t, m, `{}`)
+		got, err := measure(t, m, fmt.Sprintf(`{"windowMinutes":%v}`, test.window.Minutes()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,10 +186,9 @@ func TestDefect5PagesAndStatusCodes(t *testing.T) {
 	complete := answered(map[string][]float64{durationSum: {50}, durationCount: {10}})
 	part := func(code cwtypes.StatusCode, sum, count float64) []cwtypes.MetricDataResult {
 		return []cwtypes.MetricDataResult{
-			{Id: aws.String(durationSum), StatusCode: code, Values: []float64{sum}},
-			{Id: aws.String(durationCount), StatusCode: code, Values: []float64{count}, Messages: []cwtypes.MessageData{
-				{Code: aws.String("Why"), Value: aws.String("because")},
-			}},
+			{Id: aws.String(durationSum), StatusCode: code, Values: []float64{sum}, Timestamps: minutesBefore(noon, 1)},
+			{Id: aws.String(durationCount), StatusCode: code, Values: []float64{count}, Timestamps: minutesBefore(noon, 1),
+				Messages: []cwtypes.MessageData{{Code: aws.String("Why"), Value: aws.String("because")}}},
 		}
 	}
 	for name, test := range map[string]struct {
@@ -272,38 +288,14 @@ func TestMeasureReadsTheRecord(t *testing.T) {
 	}
 }
 
-func TestMeasureRefusesBadInputBeforeReading(t *testing.T) {
-	for input, want := range map[string]string{
-		`{"reason":""}`:    `reason is ""; allowed: a text of 1 to 200 characters`,
-		`{"dryRun":"yes"}`: `dryRun is "yes"; allowed: true or false`,
-		`{"dryrun":true}`: "dryrun is not a field of the input; allowed: reason, dryRun, windowMinutes, " +
-			"minimumSamples",
-		`{"windowMinutes":0}`:      "windowMinutes is 0; allowed: a number from 0.016",
-		`{"windowMinutes":1441}`:   "windowMinutes is 1441; allowed: a number from 0.016",
-		`{"minimumSamples":0}`:     "minimumSamples is 0; allowed: a whole number from 1 to 1000000000",
-		`{"minimumSamples":1.5}`:   "minimumSamples is 1.5",
-		`{"maximumFactor":1}`:      "maximumFactor is 1; allowed: a number from 1.1 to 1000",
-		`{"maximumFactor":"fast"}`: `maximumFactor is "fast"`,
-		`"now"`:                    `the input is "now"; allowed: a JSON object`,
-	} {
-		m, bundle := setup(t, nil)
-		_, err := measure(t, m, input)
-		var invalid *stepinput.InvalidInput
-		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want *InvalidInput that says %q", input, err, want)
-		}
-		if len(bundle.metrics.requests)+len(bundle.scaling.reads) != 0 {
-			t.Errorf("%s: something was read", input)
-		}
-	}
-}
-
 func TestMeasureHandsErrorsDown(t *testing.T) {
 	denied := errors.New("AccessDenied")
 	for name, breakIt := range map[string]func(measuring){
 		"metrics":    func(m measuring) { m.metrics.err = denied },
 		"scaling":    func(m measuring) { m.scaling.readErr = denied },
 		"parameters": func(m measuring) { m.parameters.err = denied },
+		"service":    func(m measuring) { m.services.err = denied },
+		"alarm":      func(m measuring) { m.alarms.err = denied },
 	} {
 		m, bundle := setup(t, nil)
 		breakIt(bundle)
@@ -339,28 +331,117 @@ func TestRecordUnreadable(t *testing.T) {
 	}
 }
 
-// FuzzRequest checks that whatever is accepted is in range, and whatever is refused is so by the name that the machine
-// matches.
-func FuzzRequest(f *testing.F) {
-	for _, seed := range []string{
-		`{}`, `{"reason":null}`,
-		`{"reason":"x","dryRun":true,"windowMinutes":0.5,"minimumSamples":1,"maximumFactor":1.1}`,
-	} {
-		f.Add(seed)
+// TestMeasureTheWholeDistribution: quantiles are of the window as a whole, arrivals of its minutes.
+func TestMeasureTheWholeDistribution(t *testing.T) {
+	var sent []float64
+	for i := range 20 {
+		sent = append(sent, float64(i+1))
 	}
-	defaults := Request{Reason: "by hand", WindowMinutes: 1440, MinimumSamples: 30, MaximumFactor: 4}
-	f.Fuzz(func(t *testing.T, input string) {
-		got, err := ParseRequest(json.RawMessage(input), defaults)
-		if err != nil {
-			var invalid *stepinput.InvalidInput
-			if !errors.As(err, &invalid) {
-				t.Errorf("%q: %T", input, err)
+	m, bundle := setup(t, map[string][]float64{durationSum: {100}, durationCount: {20}, arrivals: sent})
+	bundle.metrics.whole = map[string]float64{"p50": 4, "p95": 11, "p99": 20, waitP95: 33}
+	bundle.scaling.bounds = &Bounds{MinTasks: 2, MaxTasks: 12}
+	got, err := measure(t, m, `{"windowMinutes":60}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := got.ProcessingQuantiles; q["p50"] != 4 || q["p95"] != 11 || q["p99"] != 20 || len(q) != 3 {
+		t.Errorf("quantiles %v", q)
+	}
+	if *got.WaitP95Seconds != 33 || *got.ArrivalsPerMinute != 10.5 || *got.ArrivalsP95PerMinute != 19 ||
+		got.PeriodsWithArrivals != 20 || *got.Bounds != (Bounds{2, 12}) || got.Drift.ReferenceSeconds != 5 {
+		t.Errorf("got %+v", got)
+	}
+	if want := "20 messages took 5 s on average (half of them at most 4 s, 95 % at most 11 s); 10.5 arrived a minute " +
+		"in the 20 of 61 periods that have data"; got.Summary != want {
+		t.Errorf("summary %q, want %q", got.Summary, want)
+	}
+	whole := bundle.metrics.wholes[0]
+	if period := aws.ToInt32(whole.MetricDataQueries[0].MetricStat.Period); int(period) != 61*60 ||
+		!whole.StartTime.Equal(got.Window.From) || !whole.EndTime.Equal(got.Window.To) {
+		t.Errorf("one datapoint of %d s from %v to %v", period, whole.StartTime, whole.EndTime)
+	}
+}
+
+// TestMeasureOnlyTheRunningVersion: what an old version measured is no measurement of the new one.
+func TestMeasureOnlyTheRunningVersion(t *testing.T) {
+	primary := func(state ecstypes.DeploymentRolloutState, created time.Duration) []ecstypes.Deployment {
+		return []ecstypes.Deployment{
+			{Status: aws.String("ACTIVE"), TaskDefinition: aws.String("arn:aws:ecs:r:1:task-definition/worker:7")},
+			{
+				Status: aws.String("PRIMARY"), TaskDefinition: aws.String("arn:aws:ecs:r:1:task-definition/worker:8"),
+				RolloutState: state, CreatedAt: aws.Time(noon.Add(-created)),
+			},
+		}
+	}
+	finished := func(ago time.Duration) ecstypes.ServiceDeploymentBrief {
+		return ecstypes.ServiceDeploymentBrief{FinishedAt: aws.Time(noon.Add(-ago))}
+	}
+	completed := ecstypes.DeploymentRolloutStateCompleted
+	for name, test := range map[string]struct {
+		deployments []ecstypes.Deployment
+		past        []ecstypes.ServiceDeploymentBrief
+		from        time.Time
+		begins      string
+	}{
+		"no service": {nil, nil, noon.Add(-time.Hour), "1h0m0s before"},
+		"long ago":   {primary(completed, 9*time.Hour), nil, noon.Add(-time.Hour), "1h0m0s before"},
+		"within": {
+			primary(completed, 50*time.Minute),
+			[]ecstypes.ServiceDeploymentBrief{finished(20 * time.Hour), finished(30*time.Minute + time.Second), {}},
+			noon.Add(-30 * time.Minute), "the rollout of worker:8 was completed",
+		},
+		"only known to have begun": {
+			primary(completed, 10*time.Minute), nil, noon.Add(-10 * time.Minute), "the rollout of worker:8 was completed",
+		},
+		"in progress": {
+			primary(ecstypes.DeploymentRolloutStateInProgress, time.Minute), nil, noon.Add(time.Minute),
+			"nothing is measured until the rollout of worker:8 is completed",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, bundle := setup(t, nil)
+			bundle.services.deployments, bundle.services.past = test.deployments, test.past
+			got, err := measure(t, m, `{"windowMinutes":60}`)
+			if err != nil || !got.Window.From.Equal(test.from) || got.Window.Begins != test.begins {
+				t.Errorf("from %v because %q, %v; want %v because %q", got.Window.From, got.Window.Begins, err,
+					test.from, test.begins)
 			}
-			return
+			if got.Window.empty() != (len(bundle.metrics.requests) == 0) || got.Window.empty() && got.Samples != 0 {
+				t.Errorf("%d requests for %+v", len(bundle.metrics.requests), got.Window)
+			}
+		})
+	}
+}
+
+// TestMeasureSinceTheDurationChanged: the mean of a day of 5 s and an hour of 20 s is right for neither.
+func TestMeasureSinceTheDurationChanged(t *testing.T) {
+	const many = 10 // messages a minute
+	sums, counts := []float64{}, []float64{}
+	add := func(minutes int, seconds float64) {
+		for range minutes {
+			sums, counts = append(sums, seconds*many), append(counts, many)
 		}
-		if got.Reason == "" || !(got.WindowMinutes > 0 && got.WindowMinutes <= 1440) || got.MinimumSamples < 1 ||
-			!(got.MaximumFactor >= 1.1 && got.MaximumFactor <= 1000) {
-			t.Errorf("%q became %+v", input, got)
-		}
-	})
+	}
+	add(40, 5)
+	add(12, 20)
+	m, bundle := setup(t, map[string][]float64{durationSum: sums, durationCount: counts})
+	got, err := measure(t, m, `{"windowMinutes":60}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if since := noon.Add(-12 * time.Minute); got.ProcessingSeconds != 20 || got.Samples != 120 ||
+		!got.Window.From.Equal(since) || !got.Drift.Since.Equal(since) || got.Drift.RecentSeconds != 20 ||
+		!strings.Contains(got.Window.Begins, "far from the 5 s") {
+		t.Errorf("%g s over %d samples since %v, %+v", got.ProcessingSeconds, got.Samples, got.Window.From, got.Drift)
+	}
+
+	// An earlier retune followed the change: its record remembers since when.
+	bundle.metrics.requests = nil
+	bundle.alarms.alarm.Metrics[1].Expression = aws.String("duration / 20")
+	bundle.parameters.value = aws.String(`{"processingSeconds":20,"backlogTarget":4,"rateTarget":2.4,
+		"since":"2026-03-01T11:45:30Z"}`)
+	if got, err = measure(t, m, `{"windowMinutes":60}`); err != nil || got.Window.From != noon.Add(-14*time.Minute) ||
+		got.Drift.Since != nil {
+		t.Errorf("from %v because %s, %v", got.Window.From, got.Window.Begins, err)
+	}
 }

@@ -3,7 +3,10 @@ package retune
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -36,6 +39,7 @@ const (
 	keptCount     = "keptCount"
 	arrivals      = "arrivals"
 	tasks         = "tasks"
+	waitP95       = "waitP95"
 )
 
 // MetricsIncomplete says that CloudWatch did not answer for the whole window.
@@ -51,15 +55,58 @@ type metricsReader interface {
 		*cloudwatch.GetMetricDataOutput, error)
 }
 
-// series holds the values of each query, over all pages.
-type series map[string][]float64
+// point is one datapoint.
+type point struct {
+	at    time.Time // beginning of its period
+	value float64
+}
+
+// series holds the datapoints of each query, over all pages, oldest first.
+type series map[string][]point
 
 func (s series) sum(key string) float64 {
 	var sum float64
-	for _, value := range s[key] {
-		sum += value
+	for _, p := range s[key] {
+		sum += p.value
 	}
 	return sum
+}
+
+// since leaves out what came before a moment.
+func (s series) since(from time.Time) series {
+	out := series{}
+	for key, points := range s {
+		out[key] = slices.DeleteFunc(slices.Clone(points), func(p point) bool { return p.at.Before(from) })
+	}
+	return out
+}
+
+// ratios divides one series by another, period by period, where the divisor is more than 0.
+func (s series) ratios(sumKey, countKey string) []point {
+	counts := map[int64]float64{}
+	for _, p := range s[countKey] {
+		counts[p.at.Unix()] = p.value
+	}
+	var out []point
+	for _, p := range s[sumKey] {
+		if count := counts[p.at.Unix()]; count > 0 {
+			out = append(out, point{p.at, p.value / count})
+		}
+	}
+	return out
+}
+
+// quantile is the value that the share q of a series' datapoints does not exceed; 0 without any.
+func (s series) quantile(key string, q float64) float64 {
+	values := make([]float64, 0, len(s[key]))
+	for _, p := range s[key] {
+		values = append(values, p.value)
+	}
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return values[max(0, int(math.Ceil(q*float64(len(values))))-1)]
 }
 
 // mean is the sum of one series by the sum of another, or nil if there is nothing to divide by.
@@ -72,12 +119,43 @@ func (s series) mean(sumKey, countKey string) *float64 {
 	return &mean
 }
 
-// read reads all series for the window. Every page is followed and every status is looked at: a series that is not
-// Complete in the end makes the whole answer *MetricsIncomplete, for a mean of half a window looks like one of all.
+// read reads the series of a window, period by period.
 func (m MetricSource) read(ctx context.Context, client metricsReader, w Window) (series, error) {
+	return m.get(ctx, client, w.From, w.To, m.queries(int32(w.PeriodSeconds)))
+}
+
+// quantiles of the processing duration that are read, with their names as a statistic.
+var quantiles = []string{"p10", "p25", "p50", "p75", "p90", "p95", "p99"}
+
+// readQuantiles reads the quantiles of the window as a whole: one datapoint that is as long as the window, not a mean
+// of many quantiles, which is none. Datapoints begin at the start time that is asked for, whatever their period
+// (examples of get-metric-statistics in the AWS CLI reference); a period above 30 s must be whole minutes.
+func (m MetricSource) readQuantiles(ctx context.Context, client metricsReader, w Window) (series, error) {
+	whole := int32(max(1, (w.To.Sub(w.From)+time.Minute-1)/time.Minute) * 60)
+	queries := []types.MetricDataQuery{m.ofWorker(waitP95, waitMetric, "p95", whole)}
+	for _, p := range quantiles {
+		queries = append(queries, m.ofWorker(p, durationMetric, p, whole))
+	}
+	return m.get(ctx, client, w.From, w.To, queries)
+}
+
+// sumOf reads the sum of one of the metrics that a retune publishes.
+func (m MetricSource) sumOf(ctx context.Context, client metricsReader, name string, from, to time.Time) (float64, error) {
+	from, to = from.Truncate(time.Minute), to.Truncate(time.Minute).Add(time.Minute)
+	const id = "sum"
+	got, err := m.get(ctx, client, from, to, []types.MetricDataQuery{
+		m.ofWorker(id, name, "Sum", int32(to.Sub(from)/time.Second)),
+	})
+	return got.sum(id), err
+}
+
+// get asks for series. Every page is followed and every status is looked at: a series that is not Complete in the end
+// makes the whole answer *MetricsIncomplete, for a mean of half a window looks like one of all.
+func (m MetricSource) get(ctx context.Context, client metricsReader, from, to time.Time,
+	queries []types.MetricDataQuery) (series, error) {
 	request := &cloudwatch.GetMetricDataInput{
-		StartTime: aws.Time(w.From), EndTime: aws.Time(w.To),
-		MetricDataQueries: m.queries(int32(w.PeriodSeconds)),
+		StartTime: aws.Time(from), EndTime: aws.Time(to),
+		MetricDataQueries: queries,
 		ScanBy:            types.ScanByTimestampAscending,
 	}
 	values, status := series{}, map[string]types.StatusCode{}
@@ -88,7 +166,9 @@ func (m MetricSource) read(ctx context.Context, client metricsReader, w Window) 
 		}
 		for _, result := range answer.MetricDataResults {
 			key := aws.ToString(result.Id)
-			values[key] = append(values[key], result.Values...)
+			for i := range min(len(result.Timestamps), len(result.Values)) {
+				values[key] = append(values[key], point{result.Timestamps[i].UTC(), result.Values[i]})
+			}
 			status[key] = result.StatusCode
 			if result.StatusCode != types.StatusCodeComplete && result.StatusCode != types.StatusCodePartialData {
 				return nil, &MetricsIncomplete{
@@ -113,26 +193,31 @@ func (m MetricSource) read(ctx context.Context, client metricsReader, w Window) 
 }
 
 func (m MetricSource) queries(period int32) []types.MetricDataQuery {
-	worker := []types.Dimension{dimension("Type", m.Type), dimension("QueueName", m.Queue)}
-	query := func(id, namespace, name, statistic string, dimensions ...types.Dimension) types.MetricDataQuery {
-		return types.MetricDataQuery{Id: aws.String(id), MetricStat: &types.MetricStat{
-			Metric: &types.Metric{
-				Namespace: aws.String(namespace), MetricName: aws.String(name), Dimensions: dimensions,
-			},
-			Period: aws.Int32(period), Stat: aws.String(statistic),
-		}}
-	}
 	return []types.MetricDataQuery{
-		query(durationSum, m.Namespace, durationMetric, "Sum", worker...),
-		query(durationCount, m.Namespace, durationMetric, "SampleCount", worker...),
-		query(waitSum, m.Namespace, waitMetric, "Sum", worker...),
-		query(waitCount, m.Namespace, waitMetric, "SampleCount", worker...),
-		query(keptSum, m.Namespace, keptMetric, "Sum", worker...),
-		query(keptCount, m.Namespace, keptMetric, "SampleCount", worker...),
-		query(arrivals, "AWS/SQS", "NumberOfMessagesSent", "Sum", dimension("QueueName", m.Queue)),
-		query(tasks, "ECS/ContainerInsights", "RunningTaskCount", "Average",
+		m.ofWorker(durationSum, durationMetric, "Sum", period),
+		m.ofWorker(durationCount, durationMetric, "SampleCount", period),
+		m.ofWorker(waitSum, waitMetric, "Sum", period),
+		m.ofWorker(waitCount, waitMetric, "SampleCount", period),
+		m.ofWorker(keptSum, keptMetric, "Sum", period),
+		m.ofWorker(keptCount, keptMetric, "SampleCount", period),
+		query(arrivals, "AWS/SQS", "NumberOfMessagesSent", "Sum", period, dimension("QueueName", m.Queue)),
+		query(tasks, "ECS/ContainerInsights", "RunningTaskCount", "Average", period,
 			dimension("ClusterName", m.Cluster), dimension("ServiceName", m.Service)),
 	}
+}
+
+// ofWorker asks for a metric of the worker or of the retune.
+func (m MetricSource) ofWorker(id, name, statistic string, period int32) types.MetricDataQuery {
+	return query(id, m.Namespace, name, statistic, period, dimension("Type", m.Type), dimension("QueueName", m.Queue))
+}
+
+func query(id, namespace, name, statistic string, period int32, dimensions ...types.Dimension) types.MetricDataQuery {
+	return types.MetricDataQuery{Id: aws.String(id), MetricStat: &types.MetricStat{
+		Metric: &types.Metric{
+			Namespace: aws.String(namespace), MetricName: aws.String(name), Dimensions: dimensions,
+		},
+		Period: aws.Int32(period), Stat: aws.String(statistic),
+	}}
 }
 
 func dimension(name, value string) types.Dimension {

@@ -7,14 +7,12 @@ import (
 
 func TestReadOutcome(t *testing.T) {
 	m := measurement(1000, 4)
-	decision, err := Decide(promise, m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m.Reason = "schedule"
+	decision := decide(t, m)
 	for name, document := range map[string]any{
 		"applied": map[string]any{
 			"outcome": "applied", "summary": decision.Summary, "reason": m.Reason, "measured": m, "decided": decision,
-			"applied":   Applied{Before: m.Current, After: decision.Targets},
+			"applied":   Applied{Before: Settings{Targets: m.Current}, After: Settings{Targets: decision.Targets}},
 			"published": Published{Parameter: parameter},
 		},
 		"kept": map[string]any{"outcome": "kept: too few samples", "reason": m.Reason, "measured": m},

@@ -102,3 +102,27 @@ func (p Policies) pick(found map[string]types.ScalingPolicy, name string) (types
 func target(policy types.ScalingPolicy) float64 {
 	return aws.ToFloat64(policy.TargetTrackingScalingPolicyConfiguration.TargetValue)
 }
+
+// settingsReader reads all that a retune may move.
+type settingsReader interface {
+	policyReader
+	DescribeScalableTargets(context.Context, *applicationautoscaling.DescribeScalableTargetsInput,
+		...func(*applicationautoscaling.Options)) (*applicationautoscaling.DescribeScalableTargetsOutput, error)
+}
+
+// readBounds returns the bounds of the scalable target, or nil if there is none.
+func (p Policies) readBounds(ctx context.Context, client settingsReader) (*Bounds, error) {
+	answer, err := client.DescribeScalableTargets(ctx, &applicationautoscaling.DescribeScalableTargetsInput{
+		ServiceNamespace: types.ServiceNamespaceEcs, ResourceIds: []string{p.ResourceID},
+		ScalableDimension: types.ScalableDimensionECSServiceDesiredCount,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the bounds of %s: %w", p.ResourceID, err)
+	}
+	for _, t := range answer.ScalableTargets {
+		if aws.ToString(t.ResourceId) == p.ResourceID && t.MinCapacity != nil && t.MaxCapacity != nil {
+			return &Bounds{MinTasks: int(*t.MinCapacity), MaxTasks: int(*t.MaxCapacity)}, nil
+		}
+	}
+	return nil, nil
+}

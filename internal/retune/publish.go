@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -16,21 +17,29 @@ import (
 const (
 	backlogTargetMetric = "ecsTargetBPI"               // messages per task
 	rateTargetMetric    = "ecsTargetRPI"               // messages sent per period per task
-	measuredMetric      = "MeasuredProcessingDuration" // seconds
+	measuredMetric      = "MeasuredProcessingDuration" // seconds, mean
+	measuredP95Metric   = "MeasuredProcessingP95"      // seconds
 	promiseMetric       = "PromiseKept"                // percent
+	driftRetunesMetric  = "RetunesOnDrift"             // 1 for each that drift started
+	restoredMetric      = "RetunesTakenBack"           // 1 for each that made things worse
 )
 
-// PublishRequest is the input of the step Publish Record.
+// PublishRequest is the input of the steps Publish and Publish Restore. What did not happen is nil.
 type PublishRequest struct {
 	Measurement Measurement `json:"measurement"`
-	Decision    Decision    `json:"decision"`
-	Applied     Applied     `json:"applied"`
+	Outcome     string      `json:"outcome"`
+	Summary     string      `json:"summary"`
+	Decision    *Decision   `json:"decision"`
+	Applied     *Applied    `json:"applied"`
+	Comparison  *Comparison `json:"comparison"`
+	Restored    *Applied    `json:"restored"`
 }
 
-// Published is the output of the step Publish Record.
+// Published is the output of the steps Publish and Publish Restore.
 type Published struct {
-	Record    Record `json:"record"`
-	Parameter string `json:"parameter"` // where it was written
+	Record    *Record `json:"record"`    // as it was written; nil if it was not
+	Parameter string  `json:"parameter"` // where it is
+	Again     bool    `json:"again"`     // the duration is still far off: another retune is due soon
 }
 
 type metricsWriter interface {
@@ -42,50 +51,120 @@ type parameterWriter interface {
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 }
 
-// Publisher makes a change known.
+// Publisher makes a run known, whatever came out of it.
 type Publisher struct {
 	Metrics         metricsWriter
 	Parameters      parameterWriter
+	Log             runWriter
 	Source          MetricSource // of which Namespace, Type and Queue are used
 	TuningParameter string
+	RunLog          string // name of the log group of the runs
+	DriftRule       DriftRule
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
 }
 
-// Publish writes the tuning record, then the metrics. Done twice, it leaves the same record.
+// Publish writes the tuning record if something changed, then the metrics and the line of this run, which every run
+// has: the targets in force are known at each run, also at one that keeps them or only tries. Done twice, it leaves the
+// same record.
 func (p Publisher) Publish(ctx context.Context, request PublishRequest) (Published, error) {
-	record := request.record()
+	out := Published{Parameter: p.TuningParameter, Again: request.again(p.DriftRule)}
+	if record := request.record(); record != nil {
+		if err := p.write(ctx, *record); err != nil {
+			return Published{}, err
+		}
+		out.Record = record
+	}
+	_, err := p.Metrics.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
+		Namespace: aws.String(p.Source.Namespace), MetricData: p.metrics(request),
+	})
+	if err != nil {
+		return Published{}, fmt.Errorf("publish the metrics of the queue %s: %w", p.Source.Queue, err)
+	}
+	if err := writeRun(ctx, p.Log, p.RunLog, request.run(clock(p.Now))); err != nil {
+		return Published{}, err
+	}
+	return out, nil
+}
+
+func (p Publisher) write(ctx context.Context, record Record) error {
 	document, err := json.Marshal(record)
 	if err != nil {
-		return Published{}, fmt.Errorf("encode the tuning record: %w", err)
+		return fmt.Errorf("encode the tuning record: %w", err)
 	}
 	_, err = p.Parameters.PutParameter(ctx, &ssm.PutParameterInput{
 		Name: aws.String(p.TuningParameter), Value: aws.String(string(document)),
 		Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return Published{}, fmt.Errorf("write the tuning record %s: %w", p.TuningParameter, err)
+		return fmt.Errorf("write the tuning record %s: %w", p.TuningParameter, err)
 	}
-	_, err = p.Metrics.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
-		Namespace: aws.String(p.Source.Namespace), MetricData: p.metrics(request),
-	})
-	if err != nil {
-		return Published{}, fmt.Errorf("publish the metrics of the queue %s: %w", p.Source.Queue, err)
-	}
-	return Published{Record: record, Parameter: p.TuningParameter}, nil
+	return nil
 }
 
-func (r PublishRequest) record() Record {
-	record := Record{
-		ProcessingSeconds: r.Decision.ProcessingSeconds,
-		Samples:           r.Measurement.Samples,
-		MeasuredAt:        r.Measurement.Window.To,
-		Targets:           r.Applied.After,
-		Promise:           r.Decision.Promise,
-		Execution:         r.Measurement.Execution,
+// inForce are the settings when the request is made.
+func (r PublishRequest) inForce() Settings {
+	switch {
+	case r.Restored != nil:
+		return r.Restored.After
+	case r.Applied != nil:
+		return r.Applied.After
 	}
-	if r.Measurement.Record != nil {
-		record.HoldUntil = r.Measurement.Record.HoldUntil
+	return Settings{Targets: r.Measurement.Current, Bounds: r.Measurement.Bounds}
+}
+
+// record is the tuning record to write, or nil if the one that there is stays.
+func (r PublishRequest) record() *Record {
+	m, d := r.Measurement, r.Decision
+	if d == nil || r.Applied == nil || r.Applied.Moved || r.Restored != nil && r.Restored.Moved {
+		return nil
+	}
+	record := &Record{
+		ProcessingSeconds: d.ProcessingSeconds,
+		Samples:           m.Samples,
+		MeasuredAt:        m.Window.To,
+		Targets:           r.inForce().Targets,
+		Promise:           d.Promise,
+		HoldUntil:         d.HoldUntil,
+		Since:             d.Since,
+		Execution:         m.Execution,
+	}
+	if d.By == ByReplay {
+		record.Tuning = &d.Tuning
+	}
+	old := m.Record
+	if old != nil && d.By == ByRecord {
+		// What was known stays known: there was too little to measure.
+		record.Samples, record.MeasuredAt, record.Tuning = old.Samples, old.MeasuredAt, old.Tuning
+	}
+	if old != nil {
+		record.Refused = old.Refused
+	}
+	if r.Restored != nil {
+		record.Refused = &Refused{Targets: r.Applied.After.Targets, At: r.Restored.At}
+		record.Tuning = nil
+		if old != nil {
+			record.Tuning = old.Tuning
+		}
 	}
 	return record
+}
+
+// again tells whether another retune is due soon, because the duration is still far from what the targets are made for.
+func (r PublishRequest) again(rule DriftRule) bool {
+	switch m := r.Measurement; {
+	case m.DryRun || r.Restored != nil || r.Applied != nil && r.Applied.Moved:
+		return false
+	case r.Decision != nil && r.Decision.By != ByRecord:
+		return r.Decision.StillOutside
+	case m.Record != nil && m.Record.HoldUntil != "":
+		if _, held := m.Record.Holds(m.Window.To); held {
+			return false
+		}
+		fallthrough
+	default: // too few samples
+		return m.Drift.Since != nil && rule.still(m.Drift, m.Drift.ReferenceSeconds)
+	}
 }
 
 func (p Publisher) metrics(request PublishRequest) []cwtypes.MetricDatum {
@@ -95,13 +174,25 @@ func (p Publisher) metrics(request PublishRequest) []cwtypes.MetricDatum {
 			Dimensions: []cwtypes.Dimension{dimension("Type", p.Source.Type), dimension("QueueName", p.Source.Queue)},
 		}
 	}
+	settings, m := request.inForce(), request.Measurement
 	data := []cwtypes.MetricDatum{
-		datum(backlogTargetMetric, request.Applied.After.Backlog, cwtypes.StandardUnitCount),
-		datum(rateTargetMetric, request.Applied.After.Rate, cwtypes.StandardUnitCount),
-		datum(measuredMetric, request.Measurement.ProcessingSeconds, cwtypes.StandardUnitSeconds),
+		datum(backlogTargetMetric, settings.Backlog, cwtypes.StandardUnitCount),
+		datum(rateTargetMetric, settings.Rate, cwtypes.StandardUnitCount),
 	}
-	if kept := request.Measurement.PromiseKeptPercent; kept != nil {
+	if request.Restored != nil {
+		return append(data, datum(restoredMetric, 1, cwtypes.StandardUnitCount))
+	}
+	if m.Samples > 0 {
+		data = append(data, datum(measuredMetric, m.ProcessingSeconds, cwtypes.StandardUnitSeconds))
+	}
+	if p95, known := m.ProcessingQuantiles["p95"]; known {
+		data = append(data, datum(measuredP95Metric, p95, cwtypes.StandardUnitSeconds))
+	}
+	if kept := m.PromiseKeptPercent; kept != nil {
 		data = append(data, datum(promiseMetric, *kept, cwtypes.StandardUnitPercent))
+	}
+	if m.Reason == ReasonDrift {
+		data = append(data, datum(driftRetunesMetric, 1, cwtypes.StandardUnitCount))
 	}
 	return data
 }

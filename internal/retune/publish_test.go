@@ -15,21 +15,24 @@ func publishRequest(t *testing.T) PublishRequest {
 	t.Helper()
 	m := measurement(1234, 4)
 	m.Record = &Record{ProcessingSeconds: 5, Targets: m.Current, HoldUntil: "2026-02-01T00:00:00Z"} // over
-	decision, err := Decide(promise, m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m.ProcessingQuantiles = map[string]float64{"p50": 3, "p95": 9}
+	decision := decide(t, m)
 	return PublishRequest{
 		Measurement: m,
-		Decision:    decision,
-		Applied:     Applied{Before: m.Current, After: decision.Targets},
+		Outcome:     "applied",
+		Summary:     decision.Summary,
+		Decision:    &decision,
+		Applied: &Applied{
+			At: noon, Before: Settings{Targets: m.Current}, After: Settings{Targets: decision.Targets},
+		},
 	}
 }
 
 func TestPublish(t *testing.T) {
-	metrics, parameters := &fakeMetrics{}, &fakeParameters{}
+	metrics, parameters, logs := &fakeMetrics{}, &fakeParameters{}, &fakeLogs{}
 	publisher := Publisher{
-		Metrics: metrics, Parameters: parameters, TuningParameter: parameter,
+		Metrics: metrics, Parameters: parameters, TuningParameter: parameter, Log: logs, RunLog: "/orders/retunes",
+		Now:    func() time.Time { return noon },
 		Source: MetricSource{Namespace: "ECS-SQS-BPI", Type: "Single-Queue", Queue: "orders"},
 	}
 	request := publishRequest(t)
@@ -39,9 +42,9 @@ func TestPublish(t *testing.T) {
 	}
 	want := Record{
 		ProcessingSeconds: 4, Samples: 1234, MeasuredAt: noon, Targets: Targets{Backlog: 16, Rate: 12},
-		Promise: PromiseOf(promise), HoldUntil: "2026-02-01T00:00:00Z", Execution: arn,
+		Promise: PromiseOf(promise), Execution: arn, // the hold is over
 	}
-	if got.Record != want || got.Parameter != parameter {
+	if *got.Record != want || got.Parameter != parameter {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	read, err := ReadRecord(t.Context(), parameters, parameter)
@@ -62,7 +65,8 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	if want := map[string]float64{
-		"ecsTargetBPI": 16, "ecsTargetRPI": 12, "MeasuredProcessingDuration": 4, "PromiseKept": 96.5,
+		"ecsTargetBPI": 16, "ecsTargetRPI": 12, "MeasuredProcessingDuration": 4, "MeasuredProcessingP95": 9,
+		"PromiseKept": 96.5,
 	}; !reflect.DeepEqual(values, want) {
 		t.Errorf("published %v, want %v", values, want)
 	}
@@ -78,12 +82,12 @@ func TestPublishWithoutPromise(t *testing.T) {
 	metrics := &fakeMetrics{}
 	request := publishRequest(t)
 	request.Measurement.PromiseKeptPercent = nil
-	publisher := Publisher{Metrics: metrics, Parameters: &fakeParameters{}}
+	publisher := Publisher{Metrics: metrics, Parameters: &fakeParameters{}, Log: &fakeLogs{}}
 	if _, err := publisher.Publish(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(metrics.put[0].MetricData); n != 3 {
-		t.Errorf("%d metrics, want 3: what was not measured is not published", n)
+	if n := len(metrics.put[0].MetricData); n != 4 {
+		t.Errorf("%d metrics, want 4: what was not measured is not published", n)
 	}
 }
 
@@ -92,6 +96,9 @@ func TestPublishHandsErrorsDown(t *testing.T) {
 	for want, publisher := range map[string]Publisher{
 		"write the tuning record /orders/tuning": {
 			Metrics: &fakeMetrics{}, Parameters: &fakeParameters{err: denied}, TuningParameter: parameter,
+		},
+		"write the run to the log group /orders/retunes": {
+			Metrics: &fakeMetrics{}, Parameters: &fakeParameters{}, Log: &fakeLogs{err: denied}, RunLog: "/orders/retunes",
 		},
 		"publish the metrics of the queue orders": {
 			Metrics: &fakeMetrics{err: denied}, Parameters: &fakeParameters{}, Source: MetricSource{Queue: "orders"},
@@ -107,9 +114,9 @@ func TestPublishHandsErrorsDown(t *testing.T) {
 func TestHolds(t *testing.T) {
 	for hold, want := range map[string]bool{
 		"": false, "2026-03-01T12:00:00Z": false, "2026-03-01T12:00:01Z": true,
-		"2026-03-01T13:30:00+02:00": false, "x": false,
+		"2026-03-01T13:30:00+02:00": false, "x": false, UntilReleased: true,
 	} {
-		if until, got := (Record{HoldUntil: hold}).Holds(noon); got != want || (got && !until.After(noon)) {
+		if until, got := (Record{HoldUntil: hold}).Holds(noon); got != want || (got && hold != UntilReleased && !until.After(noon)) {
 			t.Errorf("%q holds: %v until %v", hold, got, until)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"sqs-dynamic-target-tracking/internal/backlog"
 )
 
-// Record is the tuning record: what the last retune that changed the targets measured and applied. It lives in an SSM
+// Record is the tuning record: what the last retune that changed something measured and applied. It lives in an SSM
 // parameter, so that a deployment, which writes the policies anew, can ask for the tuned targets.
 type Record struct {
 	ProcessingSeconds float64   `json:"processingSeconds"`
@@ -24,9 +24,35 @@ type Record struct {
 	// Promise that the targets were made for. A deployment that leaves it alone gets exactly these targets back; one
 	// that changes it gets new ones for ProcessingSeconds.
 	Promise Promise `json:"promise"`
-	// HoldUntil is the time, RFC 3339, until which the targets were set by hand and are to be kept; else empty.
+	// Tuning that the targets were made with, if it was not the promise's: chosen by replay.
+	Tuning *Tuning `json:"tuning,omitempty"`
+	// HoldUntil is the time, RFC 3339, until which the targets were set by hand and are to be kept, or UntilReleased;
+	// else empty.
 	HoldUntil string `json:"holdUntil"`
-	Execution string `json:"execution"` // ARN of the execution that wrote the record
+	// Since is when the duration last drifted: what was measured before is of another load. Nil if it never did.
+	Since *time.Time `json:"since,omitempty"`
+	// Refused are settings that made things worse and were taken back. Nil if none were.
+	Refused   *Refused `json:"refused,omitempty"`
+	Execution string   `json:"execution"` // ARN of the execution that wrote the record
+}
+
+// Refused are targets that were tried.
+type Refused struct {
+	Targets
+	At time.Time `json:"at"`
+}
+
+// refusedFor is how long targets that were taken back are not tried again: until the same hours of the next day.
+const refusedFor = 24 * time.Hour
+
+// refuses tells whether targets leave the tasks at least as much to do as those that were taken back less than a day
+// ago did.
+func (r *Record) refuses(t Targets, at time.Time) bool {
+	if r == nil || r.Refused == nil || at.Sub(r.Refused.At) >= refusedFor {
+		return false
+	}
+	const about = 1 - DeadBand
+	return t.Backlog >= about*r.Refused.Backlog && t.Rate >= about*r.Refused.Rate
 }
 
 // Promise is a backlog.Promise as it is written in records and outputs.
@@ -46,8 +72,12 @@ func PromiseOf(p backlog.Promise) Promise {
 	}
 }
 
-// Holds tells whether the targets are to be kept at that time, and until when.
+// Holds tells whether the targets are to be kept at that time, and until when; the zero time is until they are
+// released.
 func (r Record) Holds(at time.Time) (until time.Time, holds bool) {
+	if r.HoldUntil == UntilReleased {
+		return time.Time{}, true
+	}
 	until, err := time.Parse(time.RFC3339, r.HoldUntil)
 	return until, err == nil && at.Before(until)
 }
@@ -64,12 +94,12 @@ func (r Record) validate() error {
 			problems = append(problems, fmt.Errorf("%s is %g; it must be more than 0", name, value))
 		}
 	}
-	if r.HoldUntil != "" {
+	if r.HoldUntil != "" && r.HoldUntil != UntilReleased {
 		if _, err := time.Parse(time.RFC3339, r.HoldUntil); err != nil {
 			problems = append(
 				problems,
-				fmt.Errorf("holdUntil is %q; it must be empty or a time like 2026-01-31T18:00:00Z",
-					r.HoldUntil),
+				fmt.Errorf("holdUntil is %q; it must be empty, %q or a time like 2026-01-31T18:00:00Z",
+					r.HoldUntil, UntilReleased),
 			)
 		}
 	}

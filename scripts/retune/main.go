@@ -1,7 +1,10 @@
-// Retune starts a retune by hand, follows its steps while they happen, and prints what it measured, decided and why.
+// Retune starts a retune by hand, follows its steps while they happen, and prints what it measured, decided and why. It
+// also holds targets, releases them, and shows the retunes of the past.
 //
 //	go run ./scripts/retune -dry-run -reason "new model is slower"
 //	go run ./scripts/retune -window 30m -minimum-samples 10
+//	go run ./scripts/retune -delay 30s -hold-until 8h
+//	go run ./scripts/retune -history
 //
 // It talks to AWS as the environment says, with -local to the engine that runs in this checkout.
 package main
@@ -14,21 +17,20 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"sqs-dynamic-target-tracking/internal/awsconfig"
 	"sqs-dynamic-target-tracking/internal/byhand"
+	"sqs-dynamic-target-tracking/internal/retune"
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
 )
 
-// options are the flags. Only those that were given enter the input of the machine, so that its defaults hold.
-type options struct {
-	stack string
-	local bool
-	input map[string]any
-}
-
 func main() {
-	o, err := parse(os.Args[1:])
+	o, err := parse(os.Args[1:], time.Now())
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -37,7 +39,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err = run(ctx, terminal.New(os.Stdout), o)
+	work := start
+	if o.history {
+		work = showHistory
+	}
+	err = work(ctx, terminal.New(os.Stdout), o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "retune:", err)
@@ -45,51 +51,39 @@ func main() {
 	}
 }
 
-func parse(args []string) (options, error) {
-	flags := flag.NewFlagSet("retune", flag.ContinueOnError)
-	o := options{input: map[string]any{"reason": "by hand"}}
-	flags.StringVar(&o.stack, "stack", stack.DefaultName, "name of the deployed stack")
-	flags.BoolVar(&o.local, "local", false, "talk to the local engine that runs in this checkout")
-	flags.BoolFunc("dry-run", "measure and decide, change nothing", func(string) error {
-		o.input["dryRun"] = true
-		return nil
-	})
-	flags.Func("reason", "why, for the record (default \"by hand\")", func(reason string) error {
-		o.input["reason"] = reason
-		return nil
-	})
-	window := flags.Duration("window", 0, "measure the messages of this time, at most 24h (default: the stack's)")
-	samples := flags.Int("minimum-samples", 0, "change nothing with fewer measured messages (default: the stack's)")
-	factor := flags.Float64("maximum-factor", 0, "move a target at most by this factor (default: the stack's)")
-	if err := flags.Parse(args); err != nil {
-		return o, err
+// start runs a retune and reports it: what it came to as soon as that is known, what became of it at the end.
+func start(ctx context.Context, screen *terminal.Screen, o options) error {
+	machine := byhand.Machine{Stack: o.stack, Local: o.local, Output: "RetuneStateMachineArn"}
+	live := follower{screen: screen}
+	output, err := machine.Execute(ctx, screen, o.input, live.step)
+	if err != nil {
+		return err
 	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
+	outcome, err := retune.ReadOutcome(output)
+	if err != nil {
+		return err
 	}
-	flags.Visit(func(f *flag.Flag) {
-		switch f.Name {
-		case "window":
-			o.input["windowMinutes"] = window.Minutes()
-		case "minimum-samples":
-			o.input["minimumSamples"] = *samples
-		case "maximum-factor":
-			o.input["maximumFactor"] = *factor
-		}
-	})
-	return o, nil
+	live.end(outcome)
+	return nil
 }
 
-func run(ctx context.Context, screen *terminal.Screen, o options) error {
-	machine := byhand.Machine{Stack: o.stack, Local: o.local, Output: "RetuneStateMachineArn"}
-	output, err := machine.Execute(ctx, screen, o.input, nil)
+func showHistory(ctx context.Context, screen *terminal.Screen, o options) error {
+	cfg, err := awsconfig.Load(ctx, o.local)
 	if err != nil {
 		return err
 	}
-	report, err := readReport(output)
+	outputs, err := stack.Describe(ctx, cloudformation.NewFromConfig(cfg), o.stack)
 	if err != nil {
 		return err
 	}
-	screen.Printf("\n%s", report)
+	group, err := outputs.Get("RetuneRunLogGroup")
+	if err != nil {
+		return err
+	}
+	runs, err := retune.ReadRuns(ctx, cloudwatchlogs.NewFromConfig(cfg), group, o.last)
+	if err != nil {
+		return err
+	}
+	screen.Printf("%s", historyTable(runs))
 	return nil
 }

@@ -1,9 +1,7 @@
-// Command decide is the step of the retune machine that works out new targets. It needs no permission at all.
+// Command decide is the step of the retune machine that works out new settings. It needs no permission at all.
 package main
 
 import (
-	"context"
-
 	"sqs-dynamic-target-tracking/internal/backlog"
 	"sqs-dynamic-target-tracking/internal/lambdastep"
 	"sqs-dynamic-target-tracking/internal/retune"
@@ -12,14 +10,23 @@ import (
 func main() { lambdastep.Run(build) }
 
 func build(s *lambdastep.Setup) lambdastep.Step[retune.DecideRequest, retune.Decision] {
-	promise := backlog.Promise{
-		AcceptableDelay: s.Env.Seconds("ACCEPTABLE_DELAY_SECONDS", backlog.LongestDelay),
-		Headroom:        s.Env.Number("HEADROOM", 0, backlog.MostHeadroom),
-		Utilization:     s.Env.Number("UTILIZATION", 0.01, 0.99),
-		Concurrency:     s.Env.Whole("WORKER_CONCURRENCY", 1, backlog.MostConcurrency),
-		Period:          s.Env.Seconds("METRIC_PERIOD_SECONDS", backlog.LongestPeriod),
-	}
-	return func(_ context.Context, request retune.DecideRequest) (retune.Decision, error) {
-		return retune.Decide(promise, request.Measurement)
-	}
+	const mostTasks = 1_000_000
+	return retune.Decider{
+		Promise: backlog.Promise{
+			AcceptableDelay: s.Env.Seconds("ACCEPTABLE_DELAY_SECONDS", backlog.LongestDelay),
+			Headroom:        s.Env.Number("HEADROOM", 0, backlog.MostHeadroom),
+			Utilization:     s.Env.Number("UTILIZATION", 0.01, 0.99),
+			Concurrency:     s.Env.Whole("WORKER_CONCURRENCY", 1, backlog.MostConcurrency),
+			Period:          s.Env.Seconds("METRIC_PERIOD_SECONDS", backlog.LongestPeriod),
+		},
+		Limits: retune.Bounds{
+			MinTasks: s.Env.Whole("MIN_TASKS", 0, mostTasks),
+			MaxTasks: s.Env.Whole("MAX_TASKS", 1, mostTasks),
+		},
+		OwnsBounds: s.Env.OneOf("TASK_BOUNDS_OWNER", "retune", "band") == "retune",
+		DriftRule: retune.DriftRule{
+			Factor:  s.Env.Number("DRIFT_FACTOR", backlog.LeastFactor, backlog.MostFactor),
+			Periods: s.Env.Whole("DRIFT_PERIODS", 1, 60),
+		},
+	}.Decide
 }

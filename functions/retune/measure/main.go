@@ -1,9 +1,10 @@
-// Command measure is the first step of the retune machine: it reads metrics, policies and the tuning record.
+// Command measure is the step of the retune machine that reads metrics, policies, the rollout and the tuning record.
 package main
 
 import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sqs-dynamic-target-tracking/internal/backlog"
@@ -13,10 +14,13 @@ import (
 
 func main() { lambdastep.Run(build) }
 
-func build(s *lambdastep.Setup) lambdastep.Step[retune.MeasureRequest, retune.Measurement] {
+func build(s *lambdastep.Setup) lambdastep.Step[retune.MeasureRequest, retune.Measured] {
+	metrics := cloudwatch.NewFromConfig(s.AWS())
 	return retune.Measurer{
-		Metrics:    cloudwatch.NewFromConfig(s.AWS()),
+		Metrics:    metrics,
 		Scaling:    applicationautoscaling.NewFromConfig(s.AWS()),
+		Services:   ecs.NewFromConfig(s.AWS()),
+		Alarms:     metrics,
 		Parameters: ssm.NewFromConfig(s.AWS()),
 		Source: retune.MetricSource{
 			Namespace: s.Env.Text("METRIC_NAMESPACE"),
@@ -33,15 +37,10 @@ func build(s *lambdastep.Setup) lambdastep.Step[retune.MeasureRequest, retune.Me
 			Rate:       s.Env.Text("RATE_POLICY_NAME"),
 		},
 		TuningParameter: s.Env.Text("TUNING_PARAMETER_NAME"),
-		Defaults: retune.Request{
-			Reason: "by hand",
-			WindowMinutes: s.Env.Number(
-				"RETUNE_WINDOW_MINUTES",
-				retune.LeastWindow.Minutes(),
-				retune.LongestWindow.Minutes(),
-			),
-			MinimumSamples: s.Env.Whole("RETUNE_MINIMUM_SAMPLES", 1, backlog.MostSamples),
-			MaximumFactor:  s.Env.Number("RETUNE_MAXIMUM_FACTOR", backlog.LeastFactor, backlog.MostFactor),
+		DriftAlarm:      s.Env.Text("DRIFT_ALARM_NAME"),
+		DriftRule: retune.DriftRule{
+			Factor:  s.Env.Number("DRIFT_FACTOR", backlog.LeastFactor, backlog.MostFactor),
+			Periods: s.Env.Whole("DRIFT_PERIODS", 1, 60),
 		},
 	}.Measure
 }

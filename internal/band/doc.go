@@ -1,8 +1,8 @@
-// Package band decides where the bounds of the task count shall be: a floor that follows what the live queue needs now,
-// and a ceiling that sinks behind it.
+// Package band decides where the bounds of the task count shall be: a floor that follows what the live queue needs, and
+// a ceiling that sinks behind it.
 //
-// Target tracking acts about six minutes after a load rises. Bounds act at once: a floor above the task count raises it,
-// a ceiling below it lowers it. So a look at the queue every 20 seconds moves the bounds, and target tracking works
+// Target tracking acts about six minutes after a load rises. Bounds act at once: a floor above the task count raises
+// it, a ceiling below it lowers it. So a look at the queue every 20 seconds moves the bounds, and target tracking works
 // inside them. The package is pure: no I/O, no clock, and the same code in the simulation and behind the machine.
 //
 // # The rule
@@ -27,11 +27,11 @@
 //	d = D / 500 s, from 0.05 to 0.6
 //
 // Both bounds always lie within MinTasks and MaxTasks. While a deployment is in progress the floor is at least the
-// desired count: nothing is removed.
+// desired count, so that nothing is removed, and of the running tasks, old and new, only as many as are desired count.
 //
 // λ S and mean F are Little's law (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations Research 9(3),
-// 1961): the messages in work at a time. What completes leaves F, so what arrives is what completes and what the queue
-// grows by. The other expressions and all constants are chosen by simulation; docs/band.md shows what each is worth.
+// 1961): the messages in work at a time. What arrives is what completes and what the queue grows by. The other
+// expressions and all constants are chosen by simulation: docs/band.md.
 //
 // # Doubt
 //

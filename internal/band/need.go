@@ -33,8 +33,8 @@ func (s Settings) trendOver(l Look) float64 {
 		min(s.AcceptableDelay.Seconds(), longest))
 }
 
-// utilisation is u. With a short delay there is no time to wait for a free slot; with a minute or more the slots may all
-// be busy.
+// utilisation is u. With a short delay there is no time to wait for a free slot; with a minute or more the slots may
+// all be busy.
 func (s Settings) utilisation() float64 {
 	return min(max(0.7+float64(s.AcceptableDelay)/float64(s.looks(10)), 0.8), 1)
 }

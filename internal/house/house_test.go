@@ -53,7 +53,7 @@ var house = []room{
 	{"internal/chart", nil},
 	{"internal/tracking", nil},
 	{"internal/band/steps", []string{ // what the steps of the band machine do
-		module + "internal/band", module + "internal/stepinput", sdk, smithy,
+		module + "internal/band", sdk, smithy, lambda,
 	}},
 	{"internal/band", []string{module + "internal/backlog"}},
 	{"internal/simulation", []string{

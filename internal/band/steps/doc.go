@@ -1,7 +1,18 @@
-// Package steps is what the steps of the band machine do, three times a minute:
+// Package steps is what the functions of the band do. Three times a minute the machine goes through
 //
-//	Look at Queue -> (once a run) Arm Dead Man -> Decide -> Moved? -> Move Bounds
+//	Look at Queue -> Decide Bounds -> To Be Armed? -> Arm Dead Man (once a run) -> Moved? -> Move Bounds
 //
-// Look reads, Decide thinks (package band, without I/O), Move writes MinCapacity and MaxCapacity of the scalable target
-// and nothing else.
+// and ends with Remember. Look reads, Decide thinks (package band, without I/O), Move writes MinCapacity and
+// MaxCapacity of the scalable target and nothing else of it.
+//
+// # One owner of the bounds
+//
+// A parameter of the stack says whose the bounds are: the band's, or the template's. [Switch], a custom resource, hands
+// them over when the stack is made or changed. Each step that writes asks first; a run that finds that the bounds are
+// not the band's ends.
+//
+// # One run at a time
+//
+// A run claims the parameter before it looks. Writing it answers a version that only ever grows by one, so two runs
+// that claim it at once can tell who came first. A claim ends with its run, or with the time that a run may take.
 package steps

@@ -43,9 +43,15 @@ type deployment struct {
 
 func startLocal(t *testing.T) *deployment {
 	t.Helper()
+	return startLocalAt(t, localcloud.Config{Root: ".."})
+}
+
+func startLocalAt(t *testing.T, config localcloud.Config) *deployment {
+	t.Helper()
+	config.Progress = func(line string) { t.Log(line) }
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
-	cloud, err := localcloud.Start(ctx, localcloud.Config{Root: "..", Progress: func(line string) { t.Log(line) }})
+	cloud, err := localcloud.Start(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}

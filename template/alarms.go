@@ -77,6 +77,7 @@ func addAlarms(s *stack) {
 			comparison: above, threshold: 0, periods: 1, datapoints: 1,
 		})
 	}
+	addBandAlarm(s)
 	// A verification that fails has told so itself. One that runs out of time has not.
 	notify("VerifyTimedOutAlarm", alarm{
 		description: "A verification of a deployment took longer than ten hours and was ended; look at the service.",

@@ -15,6 +15,7 @@ type machine struct {
 	logGroup   string            // its name; the id is derived
 	functions  map[string]string // placeholder of the definition -> name of a function
 	title      string            // its name, below the stack's; blank: CloudFormation makes one
+	express    bool              // started often, for short: an alarm tells when it fails, not the machine itself
 
 	substitutions map[string]string // of further placeholders
 	permissions   []any             // besides those for functions and the topic
@@ -28,9 +29,11 @@ func (s *stack) machine(m machine) {
 	logGroupID, roleID := m.name+"ExecutionLogGroup", machineID(m.name)+"Role"
 	s.logGroup(logGroupID, m.logGroup)
 
-	substitutions := map[string]string{
-		"NotificationTopicArn": cfn.Ref("NotificationTopic"),
-		"StackName":            cfn.Ref("AWS::StackName"),
+	substitutions, tell, kind := map[string]string{}, []any{}, new("EXPRESS")
+	if !m.express {
+		substitutions["NotificationTopicArn"] = cfn.Ref("NotificationTopic")
+		substitutions["StackName"] = cfn.Ref("AWS::StackName")
+		tell, kind = []any{allow(cfn.Ref("NotificationTopic"), "sns:Publish")}, nil
 	}
 	var functions []string
 	for placeholder, name := range m.functions {
@@ -42,8 +45,7 @@ func (s *stack) machine(m machine) {
 
 	s.resource(roleID, role(statesService, "Runs the executions of "+m.definition, slices.Concat([]any{
 		allow(functions, "lambda:InvokeFunction"),
-		allow(cfn.Ref("NotificationTopic"), "sns:Publish"),
-	}, m.permissions, []any{
+	}, tell, m.permissions, []any{
 		allowAnywhere(nil,
 			"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
 			"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
@@ -55,6 +57,7 @@ func (s *stack) machine(m machine) {
 	}
 	s.resource(machineID(m.name), &serverless.StateMachine{
 		Name:                    title,
+		Type:                    kind,
 		DefinitionUri:           &serverless.StateMachine_DefinitionUri{String: &m.definition},
 		DefinitionSubstitutions: substitutions,
 		Role:                    new(cfn.GetAtt(roleID, "Arn")),

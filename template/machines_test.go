@@ -229,6 +229,7 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 		slices.Sort(ids)
 	}
 	want(t, "what starts what", started, map[string][]string{
+		"BandStateMachine":    {"BandTimer"},
 		"ProduceStateMachine": {"TestMessageProducerRule"},
 		"RetuneStateMachine":  {"DriftRule", "RetuneTimer", "StackUpdateRule"},
 

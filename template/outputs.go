@@ -20,6 +20,9 @@ func addOutputs(s *stack) {
 
 	s.output("ProduceStateMachineArn", "State machine that sends a test load", cfn.Ref(machineID(produceMachine)))
 	s.output("RetuneStateMachineArn", "State machine that moves the targets", cfn.Ref(machineID(retuneMachine)))
+	s.output("BandStateMachineArn", "State machine that moves the bounds of the task count",
+		cfn.Ref(machineID(bandMachine)))
+	s.output("BandLogGroup", "Log group with one line for each look of the band", cfn.Ref("BandLogGroup"))
 	s.output("VerifyStateMachineArn", "State machine that proves a deployment of the worker",
 		cfn.Ref(machineID(verifyMachine)))
 	s.outputIf(hasPipeline, "PipelineName", "Pipeline that builds, deploys and proves each push", cfn.Ref("Pipeline"))
@@ -36,6 +39,7 @@ func addOutputs(s *stack) {
 		"ProducePlan", "ProduceSend", "ProduceReport",
 		"RetuneTurn", "RetuneMeasure", "RetuneDecide", "RetuneApply", "RetunePublish", "RetuneAgain", "RetuneCompare",
 		initialTargets,
+		"BandLook", "BandDecide", "BandArm", "BandMove", "BandRemember", "BandSwitch",
 		"VerifyPrepare", "VerifyRollout", "VerifyOutcome", "VerifyRollback", "VerifyReport",
 	} {
 		s.output(functionID(name)+"Arn", "Function "+functionID(name), cfn.GetAtt(functionID(name), "Arn"))

@@ -25,6 +25,7 @@ func addParameters(s *stack) {
 		{"The queue", queueParameters()},
 		{"Where it runs", placeParameters()},
 		{"Retuning", retuneParameters()},
+		{"The band", bandParameters()},
 		{"Proving a deployment of the worker", verifyParameters()},
 		{"The pipeline", pipelineParameters()},
 		{"Notifications and logs", reportParameters()},

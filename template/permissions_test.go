@@ -75,6 +75,9 @@ const (
 	tuning   = "ssm" + here + "parameter/${AWS::StackName}/tuning"
 	anything = "*"
 
+	bandState       = "ssm" + here + "parameter/${AWS::StackName}/band"
+	scalableTargets = "application-autoscaling" + here + "scalable-target/*"
+
 	imageRecord = "ssm" + here + "parameter/${AWS::StackName}/worker-image"
 	thisStack   = "cloudformation" + here + "stack/${AWS::StackName}/*"
 	ownImages   = "WorkerRepository|ecr" + here + "repository/*"
@@ -149,6 +152,26 @@ var granted = map[string][]grant{
 		grant{"iam:PassRole", "RetuneAgainTimerRole"},
 		grant{"scheduler:CreateSchedule", "scheduler" + here + "schedule/default/${AWS::StackName}-retune-again"}),
 	"RetuneAgainTimerRole": {{"states:StartExecution", retuneByName}},
+	"BandLookRole": withLogs("BandLogGroup",
+		grant{"application-autoscaling:DescribeScalableTargets", anything},
+		grant{"cloudwatch:GetMetricStatistics", anything}, grant{"ecs:DescribeServices", "Service"},
+		grant{"sqs:GetQueueAttributes", queueByARN},
+		grant{"ssm:GetParameter", bandState}, grant{"ssm:PutParameter", bandState}),
+	"BandDecideRole": withLogs("BandLogGroup"),
+	"BandArmRole": withLogs("BandLogGroup",
+		grant{"application-autoscaling:PutScheduledAction", scalableTargets}, grant{"ssm:GetParameter", bandState}),
+	"BandMoveRole": withLogs("BandLogGroup",
+		grant{"application-autoscaling:RegisterScalableTarget", scalableTargets},
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"},
+		grant{"ssm:GetParameter", bandState}),
+	"BandRememberRole": withLogs("BandLogGroup",
+		grant{"ssm:GetParameter", bandState}, grant{"ssm:PutParameter", bandState}),
+	"BandSwitchRole": withLogs("BandLogGroup",
+		grant{"application-autoscaling:DeleteScheduledAction", scalableTargets},
+		grant{"application-autoscaling:DescribeScalableTargets", anything},
+		grant{"application-autoscaling:RegisterScalableTarget", scalableTargets},
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:UpdateService", "Service"},
+		grant{"ssm:GetParameter", bandState}, grant{"ssm:PutParameter", bandState}),
 	"WorkerImageRole": withLogs("WorkerImageLogGroup",
 		grant{"cloudformation:DescribeStackResource", thisStack}, grant{"cloudformation:DescribeStacks", thisStack},
 		grant{"ecr:BatchCheckLayerAvailability", "WorkerRepository"}, grant{"ecr:BatchGetImage", "WorkerRepository"},
@@ -237,7 +260,7 @@ func rolesOf(t *testing.T, d document, id string) map[string]bool {
 // The actions that AWS knows no resource for (service authorization reference).
 var withoutResource = []string{
 	"application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
-	"cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
+	"cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:PutMetricData",
 	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition",
 	"ecs:RegisterTaskDefinition", // has a family in newer documents, and nothing in older ones
 	"ecs:ListTasks",              // has container instances, of which Fargate has none
@@ -297,6 +320,9 @@ func TestFunctionRolesFitTheClients(t *testing.T) {
 		}
 		if services["application-autoscaling"] && id == "RetuneApplyFunction" {
 			services["cloudwatch"], services["ecs"] = true, true // in the caller's name
+		}
+		if id == "BandMoveFunction" || id == "BandSwitchFunction" {
+			services["ecs"] = true // likewise
 		}
 		for role := range rolesOf(t, d, id) {
 			if role == "RetuneAgainTimerRole" {

@@ -47,6 +47,7 @@ func build(arch string) *stack {
 	addScaling(s)
 	addProduce(s)
 	addRetune(s)
+	addBand(s)
 	addVerify(s)
 	addPipeline(s)
 	addNotifications(s)

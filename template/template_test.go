@@ -143,6 +143,7 @@ func TestOutputs(t *testing.T) {
 		"DeadLetterQueueUrl", "ClusterName", "ServiceName", "StartLoadCommand", "StopLoadCommand", "StartRetuneCommand",
 		"AcceptableDelaySeconds", "VerifyStateMachineArn", "StartVerifyCommand", "WorkerRepositoryUri", "WorkerImageUri",
 		"WorkerImageReason", "PipelineName", "RetuneRunLogGroup", "DriftAlarmName",
+		"BandStateMachineArn", "BandLogGroup",
 	}
 	for _, id := range d.ofType("AWS::Serverless::Function") {
 		wanted = append(wanted, id+"Arn")

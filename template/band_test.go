@@ -1,0 +1,44 @@
+package main
+
+import (
+	"testing"
+)
+
+// The switch is asked whenever what it depends on changes, and comes after what it must not be undone by. When the stack
+// is deleted it goes before them.
+func TestTheSwitchOfTheBand(t *testing.T) {
+	d := committed(t)
+	for property, wanted := range map[string]any{
+		"State": ref("BandState"), "MinTasks": ref("MinTasks"), "MaxTasks": ref("MaxTasks"),
+		"Parameter": ref("BandParameter"), "Schedule": ref("BandTimer"), "Target": ref("ScalableTarget"),
+	} {
+		want(t, property, d.property(t, "BandSwitch", property), wanted)
+	}
+	want(t, "state of the schedule", d.property(t, "BandTimer", "State"), ref("BandState"))
+	want(t, "off by default", at(d.section("Parameters")["BandState"], "Default"), "DISABLED")
+	for _, id := range []string{"BandSwitch", "BandTimer", "BandParameter"} {
+		want(t, id+" is there", at(d.resource(t, id), "Condition"), nil) // in both directions of the switch
+	}
+}
+
+// Nobody owns the parameter before the switch says so: a run that starts early ends at once.
+func TestTheBandBeginsWithoutAnOwner(t *testing.T) {
+	d := committed(t)
+	want(t, "value", d.property(t, "BandParameter", "Value"), "{}")
+	want(t, "type", d.property(t, "BandParameter", "Type"), "String")
+}
+
+func TestTheBandsMachine(t *testing.T) {
+	d := committed(t)
+	want(t, "type", d.property(t, machineID(bandMachine), "Type"), "EXPRESS")
+	want(t, "schedule", d.property(t, "BandTimer", "ScheduleExpression"), "rate(1 minute)")
+	want(t, "looks", d.property(t, machineID(bandMachine), "DefinitionSubstitutions.LookSeconds"), ref("BandLookSeconds"))
+}
+
+// Looks that fail and looks that have stopped are one alarm, which no data sets off too.
+func TestTheBandsAlarm(t *testing.T) {
+	d := committed(t)
+	want(t, "metric", d.property(t, "BandFailedAlarm", "MetricName"), "ExecutionsSucceeded")
+	want(t, "no data", d.property(t, "BandFailedAlarm", "TreatMissingData"), "breaching")
+	want(t, "only while it is on", at(d.resource(t, "BandFailedAlarm"), "Condition"), bandEnabled)
+}

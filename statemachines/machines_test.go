@@ -39,8 +39,13 @@ func TestLocalMachines(t *testing.T) {
 
 	t.Run("retries", func(t *testing.T) { testRetries(t, w) })
 
-	// Without its topic, an execution still fails with its own error.
+	// Without its topic, an execution still fails with its own error; and one that cannot tell of a change that it took
+	// back fails.
 	w.loseTopic(t)
+	e := w.watch(t, `{"windowMinutes":0.1,"minimumSamples":10,"watchMinutes":25}`, 0.3, 1, 0.5, nil)
+	if e.status != sfntypes.ExecutionStatusFailed || !strings.Contains(e.cause, "Notify Restore") {
+		t.Errorf("%s: %s %s", e.status, e.error, e.cause)
+	}
 	for machine := range machines {
 		e := w.run(t, machine, `{"x":1}`)
 		e.failedWith(t, "InvalidInput", "x is not a field of the input")
@@ -102,111 +107,6 @@ func testProduce(t *testing.T, w *world) {
 		defer restore()
 		e := w.run(t, "produce", `{"messages":1}`)
 		e.failedWith(t, "InvalidConfiguration", `Report: the function's environment is not usable: LOG_LEVEL is "LOUD"`)
-		w.notified(t, e)
-	})
-}
-
-func testRetune(t *testing.T, w *world) {
-	w.measured(t, 10*time.Minute, 0.5, 190)
-	w.measured(t, time.Minute, 20, 10) // the newest minute is no more than its samples
-	const mean = (0.5*190 + 20*10) / 200
-
-	t.Run("bad input", func(t *testing.T) {
-		e := w.run(t, "retune", `{"dryrun":true,"windowMinutes":1441}`)
-		e.failedWith(t, "InvalidInput", "Measure Duration: ", "windowMinutes is 1441; allowed: a number from ",
-			"dryrun is not a field of the input; allowed: reason, dryRun, windowMinutes, minimumSamples, maximumFactor")
-		w.notified(t, e)
-	})
-	t.Run("too few samples", func(t *testing.T) {
-		e := w.run(t, "retune", `{"minimumSamples":201}`)
-		if e.output["outcome"] != "kept: too few samples" ||
-			e.output["summary"] != "200 samples are fewer than the minimum of 201" {
-			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
-		}
-	})
-	t.Run("dry run", func(t *testing.T) {
-		before := w.policies(t)
-		e := w.run(t, "retune", `{"dryRun":true,"reason":"to see"}`)
-		if e.output["outcome"] != "dry run: nothing changed" || e.output["reason"] != "to see" {
-			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
-		}
-		if !reflect.DeepEqual(before, w.policies(t)) {
-			t.Error("a dry run changed the policies")
-		}
-	})
-	t.Run("applied", func(t *testing.T) {
-		before := w.policies(t)
-		e := w.run(t, "retune", `{}`)
-		if e.output["outcome"] != "applied" {
-			t.Fatalf("%s: %v %s", e.status, e.output, e.cause)
-		}
-		want := retune.Targets{Backlog: 1 + 60/mean, Rate: 60 * 0.8 / mean}
-		w.checkOnlyTargetsChanged(t, before, want)
-		w.checkRecord(t, e.arn, mean, 200)
-		if got := w.metric(t, "ecsTargetBPI"); math.Abs(got-want.Backlog) > 0.001*want.Backlog {
-			t.Errorf("ecsTargetBPI is %g, want %g", got, want.Backlog)
-		}
-	})
-	t.Run("within the dead band", func(t *testing.T) {
-		e := w.run(t, "retune", `{}`)
-		if e.output["outcome"] != "kept: within the dead band" {
-			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
-		}
-	})
-
-	w.measured(t, 2*time.Minute, 4, 2000) // so that there is something to change again
-	t.Run("a decision that cannot be made", func(t *testing.T) {
-		restore := w.misconfigure(t, "RetuneDecideFunctionArn", "UTILIZATION", "2")
-		defer restore()
-		e := w.run(t, "retune", `{}`)
-		e.failedWith(
-			t,
-			"InvalidConfiguration",
-			`Decide Targets: the function's environment is not usable: UTILIZATION is "2"`,
-		)
-		w.notified(t, e)
-	})
-	t.Run("may not write policies", func(t *testing.T) {
-		before := w.policies(t)
-		restore := w.deny(t, "RetuneApplyFunctionArn", "application-autoscaling:PutScalingPolicy")
-		defer restore()
-		e := w.run(t, "retune", `{}`)
-		e.failedWith(t, "AccessDeniedException", "Apply Targets: write the scaling policy machines-backlog")
-		w.notified(t, e)
-		if !reflect.DeepEqual(before, w.policies(t)) {
-			t.Error("the policies changed")
-		}
-	})
-	t.Run("may not write the record", func(t *testing.T) {
-		restore := w.deny(t, "RetunePublishFunctionArn", "ssm:PutParameter")
-		defer restore()
-		e := w.run(t, "retune", `{}`)
-		e.failedWith(t, "AccessDeniedException", "Publish Record: write the tuning record /machines/tuning")
-		w.notified(t, e)
-	})
-	t.Run("defect 6: the next run makes up for the record", func(t *testing.T) {
-		before := w.policies(t)
-		e := w.run(t, "retune", `{}`)
-		if e.output["outcome"] != "kept: within the dead band, and recorded" {
-			t.Errorf("%s: %v %s", e.status, e.output, e.cause)
-		}
-		if !reflect.DeepEqual(before, w.policies(t)) {
-			t.Error("the policies changed")
-		}
-		w.checkRecord(t, e.arn, (0.5*190+20*10+4*2000)/2200, 2200)
-	})
-	t.Run("a policy is gone", func(t *testing.T) {
-		_, err := applicationautoscaling.NewFromConfig(w.config).DeleteScalingPolicy(t.Context(),
-			&applicationautoscaling.DeleteScalingPolicyInput{
-				PolicyName: aws.String(stackName + "-rate"), ServiceNamespace: aastypes.ServiceNamespaceEcs,
-				ResourceId:        aws.String(w.resourceID(t)),
-				ScalableDimension: aastypes.ScalableDimensionECSServiceDesiredCount,
-			})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := w.run(t, "retune", `{}`)
-		e.failedWith(t, "PolicyMissing", "Measure Duration: the scaling policy machines-rate of service/")
 		w.notified(t, e)
 	})
 }
@@ -291,29 +191,6 @@ func (w *world) count(t *testing.T, queueURL string) int {
 		sum += n
 	}
 	return sum
-}
-
-// measured publishes durations like a worker does.
-func (w *world) measured(t *testing.T, ago time.Duration, seconds float64, samples int) {
-	t.Helper()
-	_, err := cloudwatch.NewFromConfig(w.config).PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{
-		Namespace: aws.String("ECS-SQS-BPI"),
-		MetricData: []cwtypes.MetricDatum{
-			{
-				MetricName: aws.String(
-					"MsgProcessingDuration",
-				),
-				Dimensions: w.dimensions(t),
-				Unit:       cwtypes.StandardUnitSeconds,
-				Timestamp:  aws.Time(time.Now().Add(-ago)),
-				Values:     []float64{seconds},
-				Counts:     []float64{float64(samples)},
-			},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (w *world) dimensions(t *testing.T) []cwtypes.Dimension {

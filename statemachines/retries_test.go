@@ -39,7 +39,10 @@ func testRetries(t *testing.T, w *world) {
 	}
 	for machine, tasks := range map[string][]string{
 		"produce": {"Plan Batches", "Send Batch", "Report"},
-		"retune":  {"Measure Duration", "Decide Targets", "Apply Targets", "Publish Record"},
+		"retune": {
+			"Take Turn", "Measure Duration", "Decide Targets", "Apply Targets", "Publish", "Schedule Another",
+			"Compare With Before", "Restore Targets", "Publish Restore",
+		},
 	} {
 		d, _ := load(t, machine)
 		copied := w.copyMachine(t, machine, *flaky.FunctionArn)
@@ -137,7 +140,8 @@ func (w *world) copyMachine(t *testing.T, machine, function string) (arn string)
 	text := *deployed.Definition
 	for _, key := range []string{
 		"ProducePlanFunctionArn", "ProduceSendFunctionArn", "ProduceReportFunctionArn", "RetuneMeasureFunctionArn",
-		"RetuneDecideFunctionArn", "RetuneApplyFunctionArn", "RetunePublishFunctionArn",
+		"RetuneDecideFunctionArn", "RetuneApplyFunctionArn", "RetunePublishFunctionArn", "RetuneTurnFunctionArn",
+		"RetuneAgainFunctionArn", "RetuneCompareFunctionArn",
 	} {
 		text = strings.ReplaceAll(text, w.output(t, key), function)
 	}

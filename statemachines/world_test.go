@@ -63,11 +63,11 @@ func start(t *testing.T) *world {
 	return w
 }
 
-// deploy deploys the stack with no tasks, so that nothing takes the messages that are counted, and with no retune but
-// those of the test.
+// deploy deploys the stack with no tasks, so that nothing takes the messages that are counted, and with a metric period
+// of a second. Retunes start by themselves: on drift, as the test wants to see, and once a drift's is due again.
 func (w *world) deploy(t *testing.T) {
 	t.Helper()
-	parameters := map[string]string{"MinTasks": "0", "RetuneState": "DISABLED"}
+	parameters := map[string]string{"MinTasks": "0", "MetricPeriodSeconds": "1", "RetuneWindowMinutes": "60"}
 	var out strings.Builder
 	if err := w.cloud.Deploy(t.Context(), stackName, parameters, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
@@ -145,18 +145,41 @@ func (w *world) machineArn(t *testing.T, machine string) string {
 // execute runs the machine with that ARN, which has the definition of a machine of the stack.
 func (w *world) execute(t *testing.T, machine, arn, input string, c *coverage) ended {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	client := sfn.NewFromConfig(w.config)
-	began, err := client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &arn, Input: &input})
+	return w.follow(t, machine, w.launch(t, arn, input), c)
+}
+
+// begin starts an execution of a deployed machine; finish follows it to its end.
+func (w *world) begin(t *testing.T, machine, input string) (execution string) {
+	t.Helper()
+	return w.launch(t, w.machineArn(t, machine), input)
+}
+
+func (w *world) finish(t *testing.T, machine, execution string) ended {
+	t.Helper()
+	return w.follow(t, machine, execution, w.covered[machine])
+}
+
+func (w *world) launch(t *testing.T, arn, input string) (execution string) {
+	t.Helper()
+	began, err := sfn.NewFromConfig(w.config).StartExecution(t.Context(), &sfn.StartExecutionInput{
+		StateMachineArn: &arn, Input: &input,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := ended{arn: *began.ExecutionArn}
+	return *began.ExecutionArn
+}
+
+func (w *world) follow(t *testing.T, machine, execution string, c *coverage) ended {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := sfn.NewFromConfig(w.config)
+	e := ended{arn: execution}
 	for e.status == "" || e.status == sfntypes.ExecutionStatusRunning {
-		described, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: began.ExecutionArn})
+		described, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
 		if err != nil {
-			t.Fatalf("%s with %s: %v", machine, input, err)
+			t.Fatalf("%s %s: %v", machine, execution, err)
 		}
 		e.status, e.error, e.cause = described.Status, aws.ToString(described.Error), aws.ToString(described.Cause)
 		if e.status == sfntypes.ExecutionStatusSucceeded {

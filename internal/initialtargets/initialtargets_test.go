@@ -160,6 +160,16 @@ func TestDefect6RedeployKeepsTunedTargets(t *testing.T) {
 			record(func(r *retune.Record) { r.Backlog, r.HoldUntil = 99, "2026-03-01T15:00:00Z" }),
 			map[string]any{"AcceptableDelaySeconds": "30"}, answer("99", "19.2", "2", "hold"),
 		},
+		"held until released": {
+			record(func(r *retune.Record) { r.Backlog, r.HoldUntil = 99, retune.UntilReleased }),
+			map[string]any{"AcceptableDelaySeconds": "30"}, answer("99", "19.2", "2", "hold"),
+		},
+		"a delay set by hand, whose hold is over": {
+			record(func(r *retune.Record) {
+				r.Backlog, r.HoldUntil, r.Promise.AcceptableDelaySeconds = 16, "2026-03-01T13:00:00Z", 30
+			}),
+			nil, answer("31", "19.2", "2", "measured"),
+		},
 		"hold is over": {
 			record(func(r *retune.Record) { r.Backlog, r.HoldUntil = 99, "2026-03-01T13:00:00Z" }),
 			map[string]any{"AcceptableDelaySeconds": "30"}, answer("16", "24", "2", "measured"),

@@ -283,3 +283,119 @@ func TestApplyRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+// TestApplyRespectsWhoCameInBetween: a target that is neither the one that was measured nor the one to write is newer
+// than the decision.
+func TestApplyRespectsWhoCameInBetween(t *testing.T) {
+	measured := Targets{Backlog: 13, Rate: 9.6}
+	for name, test := range map[string]struct {
+		found   Targets
+		restore bool
+		moved   bool
+	}{
+		"as measured":                          {measured, false, false},
+		"the backlog target moved":             {Targets{Backlog: 14, Rate: 9.6}, false, true},
+		"the rate target moved":                {Targets{Backlog: 13, Rate: 9.7}, false, true},
+		"an earlier try wrote the first":       {Targets{Backlog: 16, Rate: 9.6}, false, false},
+		"an earlier try wrote both":            {wanted, false, false},
+		"to restore: as applied":               {measured, true, false},
+		"to restore: the backlog target moved": {Targets{Backlog: 16, Rate: 9.6}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scaling := &fakeScaling{policies: []aastypes.ScalingPolicy{
+				policy(names.Backlog, resource, test.found.Backlog), policy(names.Rate, resource, test.found.Rate),
+			}}
+			got, err := applier(scaling).Apply(t.Context(), ApplyRequest{
+				Targets: wanted, Expected: &measured, Restore: test.restore,
+			})
+			if err != nil || got.Moved != test.moved || test.moved == (got.After.Targets == wanted) {
+				t.Errorf("moved %v, %+v, %v", got.Moved, got.After, err)
+			}
+			if test.moved && (len(scaling.writes) != 0 || !strings.Contains(got.Summary, "somebody else set the targets")) {
+				t.Errorf("%d writes: %s", len(scaling.writes), got.Summary)
+			}
+		})
+	}
+}
+
+func TestBoundsAreMovedWithTheTargets(t *testing.T) {
+	to := Bounds{MinTasks: 3, MaxTasks: 20}
+	setup := func() *fakeScaling {
+		return &fakeScaling{policies: bothPolicies(), bounds: &Bounds{MinTasks: 1, MaxTasks: 10}}
+	}
+	request := ApplyRequest{Targets: wanted, Bounds: &to}
+
+	scaling := setup()
+	got, err := applier(scaling).Apply(t.Context(), request)
+	if err != nil || *got.Before.Bounds != (Bounds{1, 10}) || *got.After.Bounds != to || *scaling.bounds != to ||
+		!strings.HasSuffix(got.Summary, ", 1 to 10 tasks to 3 to 20 tasks") {
+		t.Errorf("%+v, %v; the bounds are %v", got, err, scaling.bounds)
+	}
+	if in := scaling.registered[0]; in.RoleARN != nil || in.SuspendedState != nil || in.Tags != nil ||
+		aws.ToString(in.ResourceId) != resource {
+		t.Errorf("registered %+v, want nothing but the bounds", in)
+	}
+	if _, err := applier(scaling).Apply(t.Context(), request); err != nil || len(scaling.registered) != 1 {
+		t.Errorf("%d writes of bounds that are so already, %v", len(scaling.registered), err)
+	}
+
+	scaling, a := setup(), Applier{}
+	a = applier(scaling)
+	a.OwnsBounds = false
+	if got, err := a.Apply(t.Context(), request); err != nil || len(scaling.registered) != 0 || got.After.Bounds != nil {
+		t.Errorf("bounds of the band were written: %+v, %v", got.After, err)
+	}
+
+	// When they cannot be written, both policies are as they were.
+	for want, breakIt := range map[string]func(*fakeScaling){
+		"ValidationException":            func(f *fakeScaling) { f.boundErr = errors.New("ValidationException") },
+		"is no scalable target any more": func(f *fakeScaling) { f.bounds = nil },
+	} {
+		scaling = setup()
+		breakIt(scaling)
+		_, err = applier(scaling).Apply(t.Context(), request)
+		var restored *TargetsRestored
+		if !errors.As(err, &restored) || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "the bounds of the task count could not be changed") {
+			t.Errorf("got %v, want *TargetsRestored that says %q", err, want)
+		}
+		if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
+			t.Errorf("the policies are not as before: %v", scaling.targets(t))
+		}
+	}
+}
+
+func TestApplyTellsTheDriftAlarm(t *testing.T) {
+	alarms := &fakeAlarms{alarm: driftAlarm()}
+	a := applier(&fakeScaling{policies: bothPolicies()})
+	a.Alarms = alarms
+	if got, err := a.Apply(t.Context(), ApplyRequest{Targets: wanted, ReferenceSeconds: 4}); err != nil ||
+		len(alarms.puts) != 1 || len(got.Notes) != 0 {
+		t.Errorf("%d writes of the alarm, %q, %v", len(alarms.puts), got.Notes, err)
+	}
+	if got, err := a.Apply(t.Context(), ApplyRequest{Targets: wanted}); err != nil || len(alarms.puts) != 1 ||
+		len(got.Notes) != 0 {
+		t.Errorf("%d writes of the alarm, %q, %v", len(alarms.puts), got.Notes, err)
+	}
+	alarms.alarm = nil
+	if got, err := a.Apply(t.Context(), ApplyRequest{Targets: wanted, ReferenceSeconds: 3}); err != nil ||
+		len(got.Notes) != 1 || got.After.Targets != wanted {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestAWriteThatCannotBeCheckedIsUndone: a throttled reading after the first write must not leave one policy changed.
+func TestAWriteThatCannotBeCheckedIsUndone(t *testing.T) {
+	scaling := &fakeScaling{policies: bothPolicies()}
+	scaling.onWrite = func(number int, _ []aastypes.ScalingPolicy) {
+		scaling.readErr = map[int]error{1: errors.New("ThrottlingException")}[number]
+	}
+	_, err := applier(scaling).Apply(t.Context(), ApplyRequest{Targets: wanted})
+	var restored *TargetsRestored
+	if !errors.As(err, &restored) || !strings.Contains(err.Error(), "ThrottlingException") {
+		t.Errorf("got %v, want *TargetsRestored", err)
+	}
+	if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
+		t.Errorf("the policies are not as before: %v", scaling.targets(t))
+	}
+}

@@ -33,6 +33,7 @@ type Decision struct {
 	// go only part of the way. The drift alarm compares with it; 0 leaves the alarm alone.
 	ReferenceSeconds float64    `json:"referenceSeconds"`
 	StillOutside     bool       `json:"stillOutside"` // the recent duration is far from ReferenceSeconds
+	Watched          bool       `json:"watched"`      // to be judged afterwards: not what a person or a record says
 	Current          Targets    `json:"current"`
 	Wanted           Targets    `json:"wanted"`    // what the arithmetic alone asks for
 	Targets          Targets    `json:"targets"`   // to apply; the current ones if not worth changing
@@ -157,7 +158,9 @@ func (p *deciding) use(t Tuning) {
 	p.promise.Headroom, p.promise.Utilization = t.Headroom, t.Utilization
 }
 
-func (p *deciding) say(format string, values ...any) { p.Why = append(p.Why, fmt.Sprintf(format, values...)) }
+func (p *deciding) say(format string, values ...any) {
+	p.Why = append(p.Why, fmt.Sprintf(format, values...))
+}
 
 // trimTail takes the mean for what it is when a few outliers make it; see Decide.
 func (p *deciding) trimTail() {
@@ -292,7 +295,7 @@ func (p *deciding) byHand() error {
 		p.Targets.Backlog = max(p.m.Backlog, float64(p.promise.Concurrency))
 		p.say("the backlog target is set by hand to %g", p.m.Backlog)
 		if p.Targets.Backlog > p.m.Backlog {
-			p.say("it is raised to the %d messages that a task works on", p.promise.Concurrency)
+			p.say("it is raised to %d, the messages that a task works on at once", p.promise.Concurrency)
 		}
 	}
 	if p.m.Rate > 0 {
@@ -408,6 +411,7 @@ func (p *deciding) conclude() Decision {
 	if p.enough && d.By != ByHand && !p.held && d.Outcome != outcomeRefused && d.ReferenceSeconds > 0 {
 		d.StillOutside = p.d.DriftRule.still(p.m.Drift, d.ReferenceSeconds)
 	}
+	d.Watched = d.By == ByFormula || d.By == ByReplay
 	d.Summary = d.summary()
 	return d
 }

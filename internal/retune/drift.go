@@ -74,7 +74,9 @@ func (r DriftRule) find(means []point, reference float64) Drift {
 }
 
 // still tells whether the recent duration lies outside another reference.
-func (r DriftRule) still(d Drift, reference float64) bool { return r.outside(d.RecentSeconds, reference) != 0 }
+func (r DriftRule) still(d Drift, reference float64) bool {
+	return r.outside(d.RecentSeconds, reference) != 0
+}
 
 // driftLine is the line of the alarm's metric math that holds the reference.
 var driftLine = regexp.MustCompile(`^(\s*duration\s*/\s*)([0-9]+(?:\.[0-9]+)?)(\s*)$`)

@@ -44,6 +44,8 @@ type fakeMetrics struct {
 	whole    map[string]float64
 	err      error
 	put      []*cloudwatch.PutMetricDataInput
+
+	eachRequest bool // the first page is the answer to each request
 }
 
 func (f *fakeMetrics) GetMetricData(
@@ -66,6 +68,9 @@ func (f *fakeMetrics) GetMetricData(
 	}
 	f.requests = append(f.requests, *in)
 	page := len(f.requests) - 1
+	if f.eachRequest {
+		page = 0
+	}
 	if want := fmt.Sprint("page ", page); page > 0 && aws.ToString(in.NextToken) != want {
 		return nil, fmt.Errorf("token %q, want %q", aws.ToString(in.NextToken), want)
 	}

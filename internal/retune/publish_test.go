@@ -124,3 +124,166 @@ func TestHolds(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func published(t *testing.T, request PublishRequest) (Published, *fakeMetrics, *fakeParameters, Run) {
+	t.Helper()
+	metrics, parameters, logs := &fakeMetrics{}, &fakeParameters{}, &fakeLogs{}
+	got, err := Publisher{
+		Metrics: metrics, Parameters: parameters, Log: logs, TuningParameter: parameter,
+		DriftRule: DriftRule{Factor: 1.5, Periods: 5}, Now: func() time.Time { return noon },
+	}.Publish(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := ReadRuns(t.Context(), logs, "", 10)
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	return got, metrics, parameters, runs[0]
+}
+
+// TestEveryRunIsMadeKnown: also one that keeps the targets, and one that only tries, publishes those in force and leaves
+// a line; only one that changes something writes the record.
+func TestEveryRunIsMadeKnown(t *testing.T) {
+	few := measurement(3, 4)
+	idle := measurement(0, 0)
+	idle.PromiseKeptPercent = nil
+	dry := publishRequest(t)
+	dry.Measurement.DryRun, dry.Applied, dry.Outcome = true, nil, "dry run: nothing changed"
+	moved := publishRequest(t)
+	moved.Applied = &Applied{Moved: true, After: Settings{Targets: Targets{Backlog: 77, Rate: 9.6}}}
+	for name, test := range map[string]struct {
+		request PublishRequest
+		target  float64
+		metrics int
+		why     string
+	}{
+		"too few samples": {
+			PublishRequest{Measurement: few, Outcome: "kept: too few samples", Summary: "3 samples are few"}, 13, 4,
+			"3 samples are few",
+		},
+		"an idle queue":                      {PublishRequest{Measurement: idle, Outcome: "kept: too few samples"}, 13, 2, ""},
+		"a dry run":                          {dry, 13, 5, ""},
+		"changed by somebody else meanwhile": {moved, 77, 5, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, metrics, parameters, run := published(t, test.request)
+			if got.Record != nil || len(parameters.puts) != 0 {
+				t.Errorf("it wrote the record %+v", got.Record)
+			}
+			data := metrics.put[0].MetricData
+			if aws.ToString(data[0].MetricName) != "ecsTargetBPI" || *data[0].Value != test.target ||
+				len(data) != test.metrics {
+				t.Errorf("%d metrics, %s is %g; want %d and %g", len(data), *data[0].MetricName, *data[0].Value,
+					test.metrics, test.target)
+			}
+			if run.Outcome != test.request.Outcome || run.Execution != "1" || run.After.Backlog != test.target ||
+				test.why != "" && run.Why[0] != test.why {
+				t.Errorf("the line is %+v", run)
+			}
+		})
+	}
+}
+
+// TestWhatIsTakenBackIsRemembered, so that the next run does not try it again.
+func TestWhatIsTakenBackIsRemembered(t *testing.T) {
+	request := publishRequest(t)
+	request.Outcome = "taken back"
+	request.Comparison = &Comparison{Summary: "worse", Worse: true}
+	request.Restored = &Applied{At: noon, Before: request.Applied.After, After: request.Applied.Before}
+	got, metrics, _, run := published(t, request)
+	if got.Record == nil || got.Record.Targets != request.Measurement.Current ||
+		got.Record.Refused.Targets != request.Applied.After.Targets || !got.Record.Refused.At.Equal(noon) || got.Again {
+		t.Errorf("%+v", got)
+	}
+	if run.Why[0] != "worse" || run.Before.Backlog != 16 || run.After.Backlog != 13 {
+		t.Errorf("the line is %+v", run)
+	}
+	names := map[string]float64{}
+	for _, datum := range metrics.put[0].MetricData {
+		names[*datum.MetricName] = *datum.Value
+	}
+	if !reflect.DeepEqual(names, map[string]float64{"ecsTargetBPI": 13, "ecsTargetRPI": 9.6, "RetunesTakenBack": 1}) {
+		t.Errorf("published %v", names)
+	}
+	next := measurement(1000, 4)
+	next.Record, next.Window.To = got.Record, noon.Add(time.Hour)
+	if decision := decide(t, next); decision.Outcome != outcomeRefused {
+		t.Errorf("the next run decides %q", decision.Outcome)
+	}
+
+	request.Restored = &Applied{Moved: true}
+	if got, _, _, _ := published(t, request); got.Record != nil {
+		t.Errorf("nothing was taken back, but %+v recorded", got.Record)
+	}
+}
+
+// TestDriftIsFollowedUp: another retune is due when the duration is still far off, and nothing else keeps the targets.
+func TestDriftIsFollowedUp(t *testing.T) {
+	limited := measurement(1000, 50)
+	limited.Drift.RecentSeconds = 50
+	for name, test := range map[string]struct {
+		change func(*Measurement)
+		want   bool
+	}{
+		"only part of the way":      {nil, true},
+		"all of the way":            {func(m *Measurement) { m.MaximumFactor = 1000 }, false},
+		"a dry run":                 {func(m *Measurement) { m.DryRun = true }, false},
+		"held":                      {func(m *Measurement) { m.Record.HoldUntil = UntilReleased }, false},
+		"few samples, in a stretch": {func(m *Measurement) { m.Samples, m.Drift.Since = 3, &noon }, true},
+		"few samples, no stretch":   {func(m *Measurement) { m.Samples = 3 }, false},
+		"set by hand":               {func(m *Measurement) { m.Backlog = 20 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := limited
+			record := *limited.Record
+			m.Record = &record
+			if test.change != nil {
+				test.change(&m)
+			}
+			decision := decide(t, m)
+			request := PublishRequest{Measurement: m, Decision: &decision}
+			if decision.WorthChanging && !m.DryRun {
+				request.Applied = &Applied{After: Settings{Targets: decision.Targets}}
+			}
+			if got, _, _, _ := published(t, request); got.Again != test.want {
+				t.Errorf("another is due: %v, want %v", got.Again, test.want)
+			}
+		})
+	}
+	m := measurement(1000, 4)
+	m.Reason = ReasonDrift
+	_, metrics, _, _ := published(t, PublishRequest{Measurement: m})
+	if last := metrics.put[0].MetricData; *last[len(last)-1].MetricName != "RetunesOnDrift" {
+		t.Error("a retune on drift is not counted")
+	}
+}
+
+func TestRunsAreRead(t *testing.T) {
+	logs := &fakeLogs{}
+	if runs, err := ReadRuns(t.Context(), logs, "g", 5); err != nil || len(runs) != 0 {
+		t.Errorf("%v, %v before the first run", runs, err)
+	}
+	for i := range 7 {
+		run := Run{At: noon, Execution: string(rune('a' + i)), Outcome: "applied"}
+		if err := writeRun(t.Context(), logs, "g", run); err != nil {
+			t.Fatal(err)
+		}
+		if i == 5 { // a step that was repeated, and something else
+			if err := writeRun(t.Context(), logs, "g", run); err != nil {
+				t.Fatal(err)
+			}
+			logs.lines = append(logs.lines, "hello", "{}")
+		}
+	}
+	for most, want := range map[int]string{1: "g", 3: "efg", 100: "abcdefg"} {
+		runs, err := ReadRuns(t.Context(), logs, "g", most)
+		var got strings.Builder
+		for _, run := range runs {
+			got.WriteString(run.Execution)
+		}
+		if err != nil || got.String() != want {
+			t.Errorf("the last %d: %q, %v; want %q", most, got.String(), err, want)
+		}
+	}
+}

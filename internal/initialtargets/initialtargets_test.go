@@ -168,7 +168,7 @@ func TestDefect6RedeployKeepsTunedTargets(t *testing.T) {
 			record(func(r *retune.Record) {
 				r.Backlog, r.HoldUntil, r.Promise.AcceptableDelaySeconds = 16, "2026-03-01T13:00:00Z", 30
 			}),
-			nil, answer("31", "19.2", "2", "measured"),
+			nil, answer("31", "24", "2", "measured"),
 		},
 		"hold is over": {
 			record(func(r *retune.Record) { r.Backlog, r.HoldUntil = 99, "2026-03-01T13:00:00Z" }),

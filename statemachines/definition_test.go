@@ -334,7 +334,8 @@ func TestRetuneChangesOnlyWhatWasDecided(t *testing.T) {
 			}
 		}
 	}
-	if from := d.States["Dry Run?"]; from.Default != "Apply Targets" || from.Choices[0].Next != "Show What Would Change" {
+	if from := d.States["Dry Run?"]; from.Default != "Apply Targets" ||
+		from.Choices[0].Next != "Show What Would Change" {
 		t.Errorf("Dry Run? leads to %q", from.successors())
 	}
 }

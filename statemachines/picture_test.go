@@ -28,8 +28,10 @@ func TestPictures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begin := fmt.Sprintf("<!-- Made from statemachines/%s.asl.json: go test ./statemachines -run TestPictures -update -->\n",
-			machine)
+		begin := fmt.Sprintf(
+			"<!-- Made from statemachines/%s.asl.json: go test ./statemachines -run TestPictures -update -->\n",
+			machine,
+		)
 		const end = "<!-- End of what is made. -->\n"
 		head, rest, opened := strings.Cut(string(before), begin)
 		_, tail, closed := strings.Cut(rest, end)
@@ -44,8 +46,10 @@ func TestPictures(t *testing.T) {
 			continue
 		}
 		if string(before) != after {
-			t.Errorf("the picture in %s is not that of the machine: run go test ./statemachines -run TestPictures -update",
-				page)
+			t.Errorf(
+				"the picture in %s is not that of the machine: run go test ./statemachines -run TestPictures -update",
+				page,
+			)
 		}
 	}
 }

@@ -80,7 +80,11 @@ func testRetuneApplies(t *testing.T, w *world) {
 		e := w.run(t, "retune", `{"dryRun":true,"reason":"to see"}`)
 		e.endedWith(t, "dry run: nothing changed", "from 13 to")
 		if e.output["reason"] != "to see" || !reflect.DeepEqual(before, w.policies(t)) {
-			t.Errorf("reason %v; the policies are the same: %v", e.output["reason"], reflect.DeepEqual(before, w.policies(t)))
+			t.Errorf(
+				"reason %v; the policies are the same: %v",
+				e.output["reason"],
+				reflect.DeepEqual(before, w.policies(t)),
+			)
 		}
 	})
 	t.Run("applied", func(t *testing.T) {
@@ -143,7 +147,11 @@ func testRetuneFaults(t *testing.T, w *world) {
 			restore := w.misconfigure(t, functionKey, "METRIC_NAMESPACE", "")
 			defer restore()
 			e := w.run(t, "retune", `{}`)
-			e.failedWith(t, "InvalidConfiguration", step+": the function's environment is not usable: METRIC_NAMESPACE is empty")
+			e.failedWith(
+				t,
+				"InvalidConfiguration",
+				step+": the function's environment is not usable: METRIC_NAMESPACE is empty",
+			)
 			w.notified(t, e)
 		})
 	}
@@ -245,14 +253,21 @@ func testRetuneWatches(t *testing.T, w *world) {
 	t.Run("well", func(t *testing.T) {
 		e := w.watch(t, input, 0.3, 1, 1, nil)
 		e.endedWith(t, "applied", "")
-		if got := e.compared(t); !strings.HasPrefix(got, "kept: the promise was kept for 100 % of the messages before the "+
-			"change and 100 % since, which is no fall by more than 5 points") {
+		if got := e.compared(t); !strings.HasPrefix(
+			got,
+			"kept: the promise was kept for 100 % of the messages before the "+
+				"change and 100 % since, which is no fall by more than 5 points",
+		) {
 			t.Errorf("compared: %s", got)
 		}
 	})
 	t.Run("worse, and taken back", func(t *testing.T) {
 		e := w.watch(t, input, 0.3, 1, 0.5, nil)
-		e.endedWith(t, "taken back", "worse: the promise was kept for 100 % of the messages before the change and 50 % since")
+		e.endedWith(
+			t,
+			"taken back",
+			"worse: the promise was kept for 100 % of the messages before the change and 50 % since",
+		)
 		w.checkTargets(t, slow)
 		w.noticed(t, e.arn, "Targets again: 13 messages per task", "50 %")
 		if run := w.lastRun(t); run.Outcome != "taken back" || run.After.Backlog != slow.Backlog {
@@ -287,7 +302,7 @@ func testRetuneWatches(t *testing.T, w *world) {
 		w.checkTargets(t, retune.Targets{Backlog: 33, Rate: 0.5})
 	})
 	for name, test := range map[string]struct {
-		break_       func(t *testing.T) (restore func())
+		spoil        func(t *testing.T) (restore func())
 		error, cause string
 	}{
 		"cannot compare": {func(t *testing.T) func() {
@@ -303,7 +318,7 @@ func testRetuneWatches(t *testing.T, w *world) {
 		t.Run(name, func(t *testing.T) {
 			restore := func() {}
 			defer func() { restore() }()
-			e := w.watch(t, input, 0.3, 1, 0.5, func() { restore = test.break_(t) })
+			e := w.watch(t, input, 0.3, 1, 0.5, func() { restore = test.spoil(t) })
 			e.failedWith(t, test.error, test.cause)
 			w.notified(t, e)
 		})
@@ -519,7 +534,8 @@ func (w *world) driftExpression(t *testing.T) string {
 // alarmed waits until the drift alarm is in a state.
 func (w *world) alarmed(t *testing.T, state cwtypes.StateValue) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); w.driftAlarm(t).StateValue != state; time.Sleep(200 * time.Millisecond) {
+	deadline := time.Now().Add(30 * time.Second)
+	for ; w.driftAlarm(t).StateValue != state; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the drift alarm is %s: %s", w.driftAlarm(t).StateValue, aws.ToString(w.driftAlarm(t).StateReason))
 		}
@@ -529,7 +545,12 @@ func (w *world) alarmed(t *testing.T, state cwtypes.StateValue) {
 // lastRun is the newest line in the log of the runs.
 func (w *world) lastRun(t *testing.T) retune.Run {
 	t.Helper()
-	runs, err := retune.ReadRuns(t.Context(), cloudwatchlogs.NewFromConfig(w.config), w.output(t, "RetuneRunLogGroup"), 1)
+	runs, err := retune.ReadRuns(
+		t.Context(),
+		cloudwatchlogs.NewFromConfig(w.config),
+		w.output(t, "RetuneRunLogGroup"),
+		1,
+	)
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
@@ -605,9 +626,19 @@ func (w *world) noticed(t *testing.T, arn string, words ...string) {
 func (e ended) endedWith(t *testing.T, outcome, words string) {
 	t.Helper()
 	summary, _ := e.output["summary"].(string)
-	if e.status != sfntypes.ExecutionStatusSucceeded || e.output["outcome"] != outcome || !strings.Contains(summary, words) {
-		t.Fatalf("%s %q: %s %s %s; want %q: %s\nthe way was %q", e.status, e.output["outcome"], summary, e.error, e.cause,
-			outcome, words, e.path)
+	if e.status != sfntypes.ExecutionStatusSucceeded || e.output["outcome"] != outcome ||
+		!strings.Contains(summary, words) {
+		t.Fatalf(
+			"%s %q: %s %s %s; want %q: %s\nthe way was %q",
+			e.status,
+			e.output["outcome"],
+			summary,
+			e.error,
+			e.cause,
+			outcome,
+			words,
+			e.path,
+		)
 	}
 }
 

@@ -47,7 +47,7 @@ func newCoverage() *coverage { return &coverage{map[string]bool{}, map[string]bo
 func start(t *testing.T) *world {
 	t.Helper()
 	cloud, err := localcloud.Start(t.Context(), localcloud.Config{
-		Root: "..", SFNWaitScale: 0.005, Progress: func(line string) { t.Log(line) },
+		Root: "..", Speed: 60, SFNWaitScale: 0.005, Progress: func(line string) { t.Log(line) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -64,10 +64,13 @@ func start(t *testing.T) *world {
 }
 
 // deploy deploys the stack with no tasks, so that nothing takes the messages that are counted, and with a metric period
-// of a second. Retunes start by themselves: on drift, as the test wants to see, and once a drift's is due again.
+// of a second, which the speed of the engine allows. Retunes start by themselves on drift, as the test wants to see,
+// but
+// on no schedule.
 func (w *world) deploy(t *testing.T) {
 	t.Helper()
-	parameters := map[string]string{"MinTasks": "0", "MetricPeriodSeconds": "1", "RetuneWindowMinutes": "60"}
+	parameters := map[string]string{"MinTasks": "0", "MetricPeriodSeconds": "1", "RetuneWindowMinutes": "60",
+		"RetuneSchedule": "rate(365 days)"}
 	var out strings.Builder
 	if err := w.cloud.Deploy(t.Context(), stackName, parameters, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())

@@ -23,9 +23,16 @@ func retuneParameters() []parameter {
 			"Most that one retune multiplies or divides the processing duration by."),
 		number("RetuneWatchMinutes", "Watch (min)", 30, 0, 1440,
 			"Minutes that a change is watched. If it made things worse, it is taken back. 0 watches nothing."),
-		choice("RetuneChoice", "Who chooses", "String", "formula", []any{"formula", "replay"},
-			"Whether a retune takes headroom, utilisation and bounds as they are (formula), or chooses them by replaying "+
-				"what was measured (replay)."),
+		choice(
+			"RetuneChoice",
+			"Who chooses",
+			"String",
+			"formula",
+			[]any{"formula", "replay"},
+			"Whether a retune takes headroom, utilisation and bounds as they are (formula), or chooses them by "+
+				"replaying "+
+				"what was measured (replay).",
+		),
 		number("DriftFactor", "Drift", 1.5, 1.1, 1000,
 			"A retune starts at once when the measured duration is more than this many times the one that the targets "+
 				"are made for, or less than its inverse."),

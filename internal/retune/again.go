@@ -50,13 +50,18 @@ func (s Scheduler) Schedule(ctx context.Context, request AgainRequest) (Again, e
 		ActionAfterCompletion: types.ActionAfterCompletionDelete,
 		FlexibleTimeWindow:    &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		Target: &types.Target{
-			Arn: &request.Machine, RoleArn: &s.Role, Input: aws.String(`{"reason":"` + ReasonDrift + `","onBusy":"skip"}`),
-			RetryPolicy: &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(600), MaximumRetryAttempts: aws.Int32(10)},
+			Arn: &request.Machine, RoleArn: &s.Role,
+			Input: aws.String(`{"reason":"` + ReasonDrift + `","onBusy":"skip"}`),
+			RetryPolicy: &types.RetryPolicy{
+				MaximumEventAgeInSeconds: aws.Int32(600),
+				MaximumRetryAttempts:     aws.Int32(10),
+			},
 		},
 	})
 	var waits *types.ConflictException
 	if errors.As(err, &waits) {
-		again.Summary = "the duration is still far from what the targets are made for: another retune is scheduled already"
+		again.Summary = "the duration is still far from what the targets are made for: another retune is scheduled " +
+			"already"
 		return again, nil
 	}
 	if err != nil {

@@ -19,7 +19,8 @@ type ApplyRequest struct {
 	Targets  Targets  `json:"targets"`
 	Bounds   *Bounds  `json:"bounds"`   // of the task count; nil leaves them alone
 	Expected *Targets `json:"expected"` // that were in force when this was decided; nil expects nothing
-	// Restore says that the targets are taken back: then both policies must be as expected, while Apply may find one that
+	// Restore says that the targets are taken back: then both policies must be as expected, while Apply may find one
+	// that
 	// an earlier try of the same step has written.
 	Restore          bool    `json:"restore"`
 	ReferenceSeconds float64 `json:"referenceSeconds"` // for the drift alarm; 0 leaves it alone
@@ -94,7 +95,8 @@ type TargetsTorn struct {
 
 func (e *TargetsTorn) Error() string {
 	return fmt.Sprintf(
-		"%s has its new target, %s could not be changed (%v), and the first could not be given its old target back (%v); "+
+		"%s has its new target, %s could not be changed (%v), and the first could not be given its old target back "+
+			"(%v); "+
 			"the next retune or a deployment makes them agree again",
 		e.Changed,
 		e.Unchanged,
@@ -133,7 +135,8 @@ func (e *PolicyNotAsWritten) Error() string {
 // ErrorName is the name under which a state machine sees the error.
 func (*PolicyNotAsWritten) ErrorName() string { return "PolicyNotAsWritten" }
 
-// Apply reads both policies and the bounds, changes only the values, writes them back and reads them again. What has its
+// Apply reads both policies and the bounds, changes only the values, writes them back and reads them again. What has
+// its
 // value already is not written. If something cannot be changed, what was changed before it is put back as it was. Last
 // of all, the drift alarm gets the duration that the targets are made for.
 //
@@ -154,7 +157,12 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 		return Applied{}, err
 	}
 	found := Targets{Backlog: target(backlogPolicy), Rate: target(ratePolicy)}
-	applied := Applied{At: clock(a.Now), Before: Settings{Targets: found}, After: Settings{Targets: found}, Notes: []string{}}
+	applied := Applied{
+		At:     clock(a.Now),
+		Before: Settings{Targets: found},
+		After:  Settings{Targets: found},
+		Notes:  []string{},
+	}
 	if request.moved(found) {
 		applied.Moved = true
 		applied.Summary = fmt.Sprintf("somebody else set the targets to %g and %g meanwhile: they are left alone",

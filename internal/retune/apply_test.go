@@ -311,7 +311,8 @@ func TestApplyRespectsWhoCameInBetween(t *testing.T) {
 			if err != nil || got.Moved != test.moved || test.moved == (got.After.Targets == wanted) {
 				t.Errorf("moved %v, %+v, %v", got.Moved, got.After, err)
 			}
-			if test.moved && (len(scaling.writes) != 0 || !strings.Contains(got.Summary, "somebody else set the targets")) {
+			if test.moved &&
+				(len(scaling.writes) != 0 || !strings.Contains(got.Summary, "somebody else set the targets")) {
 				t.Errorf("%d writes: %s", len(scaling.writes), got.Summary)
 			}
 		})
@@ -339,10 +340,11 @@ func TestBoundsAreMovedWithTheTargets(t *testing.T) {
 		t.Errorf("%d writes of bounds that are so already, %v", len(scaling.registered), err)
 	}
 
-	scaling, a := setup(), Applier{}
-	a = applier(scaling)
+	scaling = setup()
+	a := applier(scaling)
 	a.OwnsBounds = false
-	if got, err := a.Apply(t.Context(), request); err != nil || len(scaling.registered) != 0 || got.After.Bounds != nil {
+	if got, err := a.Apply(t.Context(), request); err != nil || len(scaling.registered) != 0 ||
+		got.After.Bounds != nil {
 		t.Errorf("bounds of the band were written: %+v, %v", got.After, err)
 	}
 

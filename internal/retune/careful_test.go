@@ -44,17 +44,20 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 				m.Samples, m.ProcessingSeconds, m.ProcessingQuantiles = 40, 20, map[string]float64{"p50": 4, "p95": 5}
 			},
 			"within the dead band", ByFormula, current, 5, false,
-			[]string{"the mean of 20 s lies above the 95th percentile, so at most 2 of 40 messages make it: the 5 s that " +
+			[]string{"the mean of 20 s lies above the 95th percentile, so at most 2 of 40 messages make it: the 5 s " +
+				"that " +
 				"95 % of them did not exceed stand in"},
 		},
 		"a heavy tail that is real": {
 			func(m *Measurement) {
-				m.Samples, m.ProcessingSeconds, m.ProcessingQuantiles = 10_000, 4, map[string]float64{"p50": 0.1, "p95": 3}
+				m.Samples, m.ProcessingSeconds, m.ProcessingQuantiles = 10_000, 4, map[string]float64{"p50": 0.1,
+					"p95": 3}
 			},
 			"change", ByFormula, following, 4, false, nil,
 		},
 		"an idle queue": {
-			func(m *Measurement) { m.Samples, m.ProcessingSeconds = 0, 0 }, "too few samples", ByRecord, current, 0, false,
+			func(m *Measurement) { m.Samples, m.ProcessingSeconds = 0, 0 }, "too few samples", ByRecord, current, 0,
+			false,
 			[]string{"0 samples are fewer than the minimum of 30"},
 		},
 		"an idle queue before the first retune": {
@@ -80,7 +83,8 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 		},
 		"an update that was rolled back while targets are held": {
 			func(m *Measurement) {
-				m.Record.HoldUntil, m.Reason, m.Current = UntilReleased, ReasonStackUpdate, Targets{Backlog: 31, Rate: 24}
+				m.Record.HoldUntil, m.Reason, m.Current = UntilReleased, ReasonStackUpdate, Targets{Backlog: 31,
+					Rate: 24}
 			},
 			"change", ByRecord, current, 0, false, []string{
 				"the targets are held until they are released",
@@ -92,20 +96,24 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 			[]string{"in force were not the targets of the last retune: somebody else set them, without a hold"},
 		},
 		"somebody holds the targets": {
-			func(m *Measurement) { m.Record.HoldUntil = "2026-03-01T18:00:00Z" }, "targets are held", ByFormula, current, 0,
+			func(m *Measurement) { m.Record.HoldUntil = "2026-03-01T18:00:00Z" }, "targets are held", ByFormula,
+			current, 0,
 			false, []string{"the targets are held until 2026-03-01T18:00:00Z"},
 		},
 		"somebody holds other targets than those in force": {
-			func(m *Measurement) { m.Record.HoldUntil, m.Current.Backlog = UntilReleased, 14 }, "targets are held", ByFormula,
+			func(m *Measurement) { m.Record.HoldUntil, m.Current.Backlog = UntilReleased, 14 }, "targets are held",
+			ByFormula,
 			Targets{Backlog: 14, Rate: 9.6}, 0, false,
 			[]string{"those in force are others, set by somebody else since: they are left alone too"},
 		},
 		"released": {
-			func(m *Measurement) { m.Record.HoldUntil, m.Release = UntilReleased, true }, "change", ByFormula, following, 4,
+			func(m *Measurement) { m.Record.HoldUntil, m.Release = UntilReleased, true }, "change", ByFormula,
+			following, 4,
 			false, nil,
 		},
 		"released where they are right": {
-			func(m *Measurement) { m.Record.HoldUntil, m.Release, m.ProcessingSeconds = UntilReleased, true, 5 }, "record",
+			func(m *Measurement) { m.Record.HoldUntil, m.Release, m.ProcessingSeconds = UntilReleased, true, 5 },
+			"record",
 			ByFormula, current, 5, false, []string{"the targets are released"},
 		},
 		"released with few samples": {
@@ -113,12 +121,14 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 			ByRecord, current, 0, false, []string{"the targets are released"},
 		},
 		"set by hand": {
-			func(m *Measurement) { m.Backlog, m.Rate = 25, 5 }, "change", ByHand, Targets{Backlog: 25, Rate: 5}, 4, false,
+			func(m *Measurement) { m.Backlog, m.Rate = 25, 5 }, "change", ByHand, Targets{Backlog: 25, Rate: 5}, 4,
+			false,
 			[]string{"the backlog target is set by hand to 25", "the rate target is set by hand to 5",
 				"the targets are held until they are released"},
 		},
 		"one set by hand, below what there can be": {
-			func(m *Measurement) { m.Backlog, m.Samples = 0.5, 0 }, "change", ByHand, Targets{Backlog: 1, Rate: 9.6}, 0, false,
+			func(m *Measurement) { m.Backlog, m.Samples = 0.5, 0 }, "change", ByHand, Targets{Backlog: 1, Rate: 9.6},
+			0, false,
 			[]string{"it is raised to 1, the messages that a task works on at once"},
 		},
 		"set by hand over a hold": {
@@ -131,11 +141,13 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 				"the targets are held until 2026-03-01T18:00:00Z"},
 		},
 		"another delay by hand, and few samples": {
-			func(m *Measurement) { m.DelaySeconds, m.Samples = 30, 2 }, "change", ByHand, Targets{Backlog: 7, Rate: 9.6}, 0,
+			func(m *Measurement) { m.DelaySeconds, m.Samples = 30, 2 }, "change", ByHand, Targets{Backlog: 7,
+				Rate: 9.6}, 0,
 			false, nil,
 		},
 		"another delay by hand, and nothing known": {
-			func(m *Measurement) { m.DelaySeconds, m.Samples, m.Record, m.Drift = 30, 2, nil, Drift{} }, "change", ByHand,
+			func(m *Measurement) { m.DelaySeconds, m.Samples, m.Record, m.Drift = 30, 2, nil, Drift{} }, "change",
+			ByHand,
 			Targets{Backlog: 7, Rate: 9.6}, 0, false, nil,
 		},
 		"held as they are": {
@@ -146,19 +158,23 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 				m.Record.Refused = &Refused{Targets: following, At: noon.Add(-23 * time.Hour)}
 				m.Drift.RecentSeconds = 1
 			}, "tried and taken back", ByFormula, current, 4, false,
-			[]string{"targets like these were tried at 2026-02-28T13:00:00Z and taken back, because fewer messages started " +
+			[]string{"targets like these were tried at 2026-02-28T13:00:00Z and taken back, because fewer messages " +
+				"started " +
 				"in time"},
 		},
 		"what was taken back yesterday": {
-			func(m *Measurement) { m.Record.Refused = &Refused{Targets: following, At: noon.Add(-24 * time.Hour)} }, "change",
+			func(m *Measurement) { m.Record.Refused = &Refused{Targets: following, At: noon.Add(-24 * time.Hour)} },
+			"change",
 			ByFormula, following, 4, false, nil,
 		},
 		"less than what was taken back": {
-			func(m *Measurement) { m.Record.Refused = &Refused{Targets: Targets{Backlog: 31, Rate: 24}, At: noon} }, "change",
+			func(m *Measurement) { m.Record.Refused = &Refused{Targets: Targets{Backlog: 31, Rate: 24}, At: noon} },
+			"change",
 			ByFormula, following, 4, false, nil,
 		},
 		"the drift alarm compares with something else": {
-			func(m *Measurement) { m.ProcessingSeconds, m.Drift.ReferenceSeconds = 5, 9 }, "record", ByFormula, current, 5,
+			func(m *Measurement) { m.ProcessingSeconds, m.Drift.ReferenceSeconds = 5, 9 }, "record", ByFormula,
+			current, 5,
 			false, []string{"the drift alarm compares with 9 s: it is given 5 s"},
 		},
 		"a worker that measures nothing": {
@@ -173,8 +189,15 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 			got := decide(t, m)
 			changes := test.outcome == "change" || test.outcome == "record" || test.outcome == "hold"
 			if got.Outcome != test.outcome || got.By != test.by || got.WorthChanging != changes {
-				t.Errorf("%q by %s, worth changing %v: %q; want %q by %s", got.Outcome, got.By, got.WorthChanging, got.Why,
-					test.outcome, test.by)
+				t.Errorf(
+					"%q by %s, worth changing %v: %q; want %q by %s",
+					got.Outcome,
+					got.By,
+					got.WorthChanging,
+					got.Why,
+					test.outcome,
+					test.by,
+				)
 			}
 			if got.Targets != test.targets || math.Abs(got.ReferenceSeconds-test.reference) > 0.01 ||
 				got.StillOutside != test.again || got.Bounds != nil {
@@ -287,8 +310,15 @@ func TestChoiceByReplay(t *testing.T) {
 			}
 			if got.By != test.by || math.Abs(got.Targets.Backlog-test.targets.Backlog) > 0.1 ||
 				got.Targets.Rate != test.targets.Rate || !reflect.DeepEqual(got.Bounds, test.bounds) {
-				t.Errorf("%v and %v by %s; want %v and %v by %s", got.Targets, got.Bounds, got.By, test.targets, test.bounds,
-					test.by)
+				t.Errorf(
+					"%v and %v by %s; want %v and %v by %s",
+					got.Targets,
+					got.Bounds,
+					got.By,
+					test.targets,
+					test.bounds,
+					test.by,
+				)
 			}
 			if why := strings.Join(got.Why, "; "); !strings.Contains(why, test.says) {
 				t.Errorf("it says %q, not %q", why, test.says)
@@ -331,7 +361,9 @@ func TestDecisionsKeepTheirRails(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := measurement(rapid.IntRange(0, 5000).Draw(t, "samples"), rapid.Float64Range(0, 1e5).Draw(t, "seconds"))
 		m.Current = Targets{
-			Backlog: rapid.Float64Range(1, 1000).Draw(t, "backlog"), Rate: rapid.Float64Range(0.01, 1000).Draw(t, "rate"),
+			Backlog: rapid.Float64Range(1, 1000).
+				Draw(t, "backlog"),
+			Rate: rapid.Float64Range(0.01, 1000).Draw(t, "rate"),
 		}
 		m.ProcessingQuantiles = map[string]float64{"p95": rapid.Float64Range(0, 1e5).Draw(t, "p95")}
 		m.Drift = Drift{

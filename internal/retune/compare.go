@@ -91,7 +91,10 @@ func (c Comparer) superseded(ctx context.Context, own string, applied Applied) (
 		return "", err
 	}
 	if record != nil && record.Execution != own {
-		return fmt.Sprintf("the newer execution %s has changed the targets or recorded them", nameOf(record.Execution)), nil
+		return fmt.Sprintf(
+			"the newer execution %s has changed the targets or recorded them",
+			nameOf(record.Execution),
+		), nil
 	}
 	backlogPolicy, ratePolicy, err := c.Policies.read(ctx, c.Scaling)
 	if err != nil {
@@ -131,8 +134,12 @@ func judge(minimum int, applied Applied, before, after Figures) Comparison {
 	out := Comparison{Before: &before, After: &after}
 	if before.Samples < minimum || after.Samples < minimum ||
 		before.PromiseKeptPercent == nil || after.PromiseKeptPercent == nil {
-		out.Summary = fmt.Sprintf("kept: %d messages before the change and %d since are too few to tell, the minimum is %d",
-			before.Samples, after.Samples, minimum)
+		out.Summary = fmt.Sprintf(
+			"kept: %d messages before the change and %d since are too few to tell, the minimum is %d",
+			before.Samples,
+			after.Samples,
+			minimum,
+		)
 		return out
 	}
 	fell := *before.PromiseKeptPercent - *after.PromiseKeptPercent
@@ -160,9 +167,13 @@ func lessRoom(applied Applied) []string {
 		ways = append(ways, fmt.Sprintf("it allowed %g messages per task instead of %g", after.Backlog, before.Backlog))
 	}
 	if after.Rate > before.Rate {
-		ways = append(ways, fmt.Sprintf("it sent each task %g messages per period instead of %g", after.Rate, before.Rate))
+		ways = append(
+			ways,
+			fmt.Sprintf("it sent each task %g messages per period instead of %g", after.Rate, before.Rate),
+		)
 	}
-	if b, a := before.Bounds, after.Bounds; b != nil && a != nil && (a.MinTasks < b.MinTasks || a.MaxTasks < b.MaxTasks) {
+	if b, a := before.Bounds, after.Bounds; b != nil && a != nil &&
+		(a.MinTasks < b.MinTasks || a.MaxTasks < b.MaxTasks) {
 		ways = append(ways, fmt.Sprintf("it allowed %v instead of %v", *a, *b))
 	}
 	return ways

@@ -18,9 +18,15 @@ func TestJudge(t *testing.T) {
 			After:  Settings{Targets: Targets{Backlog: backlog, Rate: rate}},
 		}
 	}
-	bounds := func(min, max int) Applied {
+	bounds := func(least, most int) Applied {
 		applied := change(13, 9.6)
-		applied.Before.Bounds, applied.After.Bounds = &Bounds{MinTasks: 2, MaxTasks: 10}, &Bounds{MinTasks: min, MaxTasks: max}
+		applied.Before.Bounds, applied.After.Bounds = &Bounds{
+			MinTasks: 2,
+			MaxTasks: 10,
+		}, &Bounds{
+			MinTasks: least,
+			MaxTasks: most,
+		}
 		return applied
 	}
 	for name, test := range map[string]struct {
@@ -31,19 +37,24 @@ func TestJudge(t *testing.T) {
 	}{
 		"worse": {
 			change(16, 12), figures(100, 97), figures(100, 91), true,
-			"worse: the promise was kept for 97 % of the messages before the change and 91 % since, a fall by more than 5 " +
-				"points, and the change explains it: it allowed 16 messages per task instead of 13, it sent each task 12 " +
+			"worse: the promise was kept for 97 % of the messages before the change and 91 % since, a fall by more " +
+				"than 5 " +
+				"points, and the change explains it: it allowed 16 messages per task instead of 13, it sent each " +
+				"task 12 " +
 				"messages per period instead of 9.6",
 		},
-		"exactly the margin": {change(16, 12), figures(100, 97), figures(100, 92), false, "no fall by more than 5 points"},
-		"better":             {change(16, 12), figures(100, 80), figures(100, 99), false, "kept: "},
+		"exactly the margin": {change(16, 12), figures(100, 97), figures(100, 92), false, "no fall by more than 5 " +
+			"points"},
+		"better": {change(16, 12), figures(100, 80), figures(100, 99), false, "kept: "},
 		"the other direction": {
 			change(10, 8), figures(100, 97), figures(100, 50), false,
 			"but the change asked for more tasks, so it is not the reason",
 		},
-		"fewer tasks allowed": {bounds(2, 5), figures(100, 97), figures(100, 50), true, "it allowed 2 to 5 tasks instead of 2 to 10 tasks"},
-		"more tasks allowed":  {bounds(3, 20), figures(100, 97), figures(100, 50), false, "asked for more tasks"},
-		"few since":           {change(16, 12), figures(100, 97), figures(29, 0), false, "too few to tell, the minimum is 30"},
+		"fewer tasks allowed": {bounds(2, 5), figures(100, 97), figures(100, 50), true, "it allowed 2 to 5 tasks " +
+			"instead of 2 to 10 tasks"},
+		"more tasks allowed": {bounds(3, 20), figures(100, 97), figures(100, 50), false, "asked for more tasks"},
+		"few since": {change(16, 12), figures(100, 97), figures(29, 0), false, "too few to tell, the " +
+			"minimum is 30"},
 		"few before":          {change(16, 12), figures(29, 97), figures(100, 0), false, "too few to tell"},
 		"no promise measured": {change(16, 12), Figures{Samples: 100}, figures(100, 0), false, "too few to tell"},
 	} {
@@ -91,8 +102,10 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	since, earlier := bundle.metrics.requests[0], bundle.metrics.requests[1]
-	if from := noon.Add(-29 * time.Minute); !since.StartTime.Equal(from) || !since.EndTime.Equal(noon.Add(time.Minute)) ||
-		!earlier.EndTime.Equal(from) || !earlier.StartTime.Equal(from.Add(-30*time.Minute)) {
+	if from := noon.Add(-29 * time.Minute); !since.StartTime.Equal(from) ||
+		!since.EndTime.Equal(noon.Add(time.Minute)) ||
+		!earlier.EndTime.Equal(from) ||
+		!earlier.StartTime.Equal(from.Add(-30*time.Minute)) {
 		t.Errorf("compared %v to %v with %v to %v", since.StartTime, since.EndTime, earlier.StartTime, earlier.EndTime)
 	}
 	if got.Worse || got.Superseded || got.Before.Samples != 100 || *got.After.PromiseKeptPercent != 80 {
@@ -113,7 +126,8 @@ func TestCompare(t *testing.T) {
 func TestSuperseded(t *testing.T) {
 	for want, change := range map[string]func(measuring){
 		"the newer execution 2 has changed the targets": func(m measuring) {
-			m.parameters.value = aws.String(`{"processingSeconds":1,"backlogTarget":1,"rateTarget":1,"execution":"a:2"}`)
+			m.parameters.value = aws.String(`{"processingSeconds":1,"backlogTarget":1,"rateTarget":1,
+				"execution":"a:2"}`)
 		},
 		"somebody else has set the targets to 77 and 12": func(m measuring) {
 			m.scaling.policies[0] = policy(names.Backlog, resource, 77)

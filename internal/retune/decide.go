@@ -24,7 +24,7 @@ type DecideRequest struct {
 type Decision struct {
 	Summary       string   `json:"summary"`
 	WorthChanging bool     `json:"worthChanging"` // the settings, or only the tuning record
-	Outcome       string   `json:"outcome"`       // "change", "record", "hold", or in a few words why the targets are kept
+	Outcome       string   `json:"outcome"`       // what is done, or in a few words why nothing is
 	By            string   `json:"by"`            // who spoke: ByFormula, ByReplay, ByRecord or ByHand
 	Why           []string `json:"why"`           // each bound that acted, in words; empty if none did
 	// ProcessingSeconds is the duration that Wanted is made for; 0 if nothing usable was measured.
@@ -171,8 +171,14 @@ func (p *deciding) trimTail() {
 	}
 	p.reading.Mean = seconds(p95)
 	if p.enough {
-		p.say("the mean of %.4g s lies above the 95th percentile, so at most %d of %d messages make it: the %.4g s that "+
-			"95 %% of them did not exceed stand in", p.m.ProcessingSeconds, int(math.Ceil(beyond)), p.m.Samples, p95)
+		p.say(
+			"the mean of %.4g s lies above the 95th percentile, so at most %d of %d messages make it: the %.4g s that "+
+				"95 %% of them did not exceed stand in",
+			p.m.ProcessingSeconds,
+			int(math.Ceil(beyond)),
+			p.m.Samples,
+			p95,
+		)
 	}
 }
 
@@ -191,7 +197,7 @@ func (p *deciding) choose(ctx context.Context, by chooser, request DecideRequest
 	if chosen != nil {
 		p.By, p.Why = chosen.By, append(p.Why, chosen.Words()...)
 	}
-	tuning.Bounds = tuning.Bounds.within(p.d.Limits)
+	tuning.Bounds = tuning.within(p.d.Limits)
 	p.use(tuning)
 	if p.d.OwnsBounds && p.m.Bounds != nil && tuning.Bounds != *p.m.Bounds {
 		p.moveBounds(tuning.Bounds)
@@ -219,29 +225,16 @@ func (p *deciding) follow() error {
 	if err != nil {
 		return err
 	}
-	p.ProcessingSeconds, p.Wanted = proposal.Processing.Seconds(), Targets(proposal.Wanted)
-	p.WorthChanging, p.Outcome, p.Targets = proposal.Change, outcomeChange, Targets(proposal.Targets)
-	limited := false
-	for _, bound := range proposal.Bounds {
-		p.say("%s", bound.Words)
-		limited = limited || bound.Rail == backlog.FactorARun
-		if !proposal.Change {
-			p.Outcome = keptBy[bound.Rail] // the last bound is the one that keeps the targets
-		}
-	}
+	p.take(proposal)
 	if p.Outcome == keptBy[backlog.NoDuration] {
 		p.Bounds = nil
 		return nil
-	}
-	p.ReferenceSeconds = p.ProcessingSeconds
-	if proposal.Change && limited {
-		p.ReferenceSeconds = p.rightFor(p.Targets)
 	}
 	if p.m.Drift.Since != nil {
 		from := p.m.Window.From
 		p.Since = &from
 	}
-	if r := p.m.Record; proposal.Change && r != nil && !p.m.recorded() && r.Promise == p.Decision.Promise {
+	if r := p.m.Record; proposal.Change && r != nil && !p.m.recorded() && r.Promise == p.Promise {
 		p.say("in force were not the targets of the last retune: somebody else set them, without a hold")
 	}
 	switch {
@@ -257,6 +250,21 @@ func (p *deciding) follow() error {
 	return nil
 }
 
+// take takes over what the rails propose.
+func (p *deciding) take(proposal backlog.Proposal) {
+	p.ProcessingSeconds, p.Wanted = proposal.Processing.Seconds(), Targets(proposal.Wanted)
+	p.WorthChanging, p.Outcome, p.Targets = proposal.Change, outcomeChange, Targets(proposal.Targets)
+	p.ReferenceSeconds = p.ProcessingSeconds
+	for _, bound := range proposal.Bounds {
+		p.say("%s", bound.Words)
+		if !proposal.Change {
+			p.Outcome = keptBy[bound.Rail] // the last bound is the one that keeps the targets
+		} else if bound.Rail == backlog.FactorARun {
+			p.ReferenceSeconds = p.rightFor(p.Targets)
+		}
+	}
+}
+
 // recordIfUnknown writes the tuning record and the drift alarm where they do not fit the targets in force.
 func (p *deciding) recordIfUnknown() {
 	reference := p.m.Drift.ReferenceSeconds
@@ -265,7 +273,7 @@ func (p *deciding) recordIfUnknown() {
 		p.say("the tuning record does not name them: it is written, so that a deployment keeps them")
 	case p.m.Release && p.m.Record.HoldUntil != "":
 		p.say("the targets are released")
-	case reference > 0 && math.Abs(reference-p.ReferenceSeconds) > reference*DeadBand:
+	case reference > 0 && math.Abs(reference-p.ReferenceSeconds) > reference*2*DeadBand:
 		p.say("the drift alarm compares with %g s: it is given %.4g s", reference, p.ReferenceSeconds)
 	default:
 		return
@@ -285,11 +293,15 @@ func (p *deciding) byHand() error {
 		if err != nil {
 			return err
 		}
-		p.Targets, p.Decision.Promise = Targets(targets.Rounded()), PromiseOf(p.promise)
-		p.say("made by hand for a delay of %g s instead of %g s", p.m.DelaySeconds, p.d.Promise.AcceptableDelay.Seconds())
+		p.Targets, p.Promise = Targets(targets.Rounded()), PromiseOf(p.promise)
+		p.say(
+			"made by hand for a delay of %g s instead of %g s",
+			p.m.DelaySeconds,
+			p.d.Promise.AcceptableDelay.Seconds(),
+		)
 	}
 	if p.m.Backlog > 0 || p.m.Rate > 0 {
-		p.Decision.Promise = Promise{} // they keep none that is known
+		p.Promise = Promise{} // they keep none that is known
 	}
 	if p.m.Backlog > 0 {
 		p.Targets.Backlog = max(p.m.Backlog, float64(p.promise.Concurrency))
@@ -431,8 +443,15 @@ func (d Decision) summary() string {
 		return fmt.Sprintf("kept at %g messages per task and %g messages per period and task: %s",
 			d.Current.Backlog, d.Current.Rate, strings.Join(d.Why, "; "))
 	}
-	text := fmt.Sprintf("from %g to %g messages per task, and from %g to %g messages per period and task, for %.4g s a "+
-		"message", d.Current.Backlog, d.Targets.Backlog, d.Current.Rate, d.Targets.Rate, d.ProcessingSeconds)
+	text := fmt.Sprintf(
+		"from %g to %g messages per task, and from %g to %g messages per period and task, for %.4g s a "+
+			"message",
+		d.Current.Backlog,
+		d.Targets.Backlog,
+		d.Current.Rate,
+		d.Targets.Rate,
+		d.ProcessingSeconds,
+	)
 	if d.Bounds != nil {
 		text += fmt.Sprintf("; %v", *d.Bounds)
 	}

@@ -23,7 +23,8 @@ type Drift struct {
 	// RecentSeconds is the median of the newest periods' mean durations, as many as the alarm looks at: one outlier
 	// cannot move it. 0 if there are fewer.
 	RecentSeconds float64 `json:"recentSeconds"`
-	// Since is the beginning of the stretch, up to now, in which each period with data lay outside on the same side; nil
+	// Since is the beginning of the stretch, up to now, in which each period with data lay outside on the same side;
+	// nil
 	// while it is shorter than the alarm's.
 	Since *time.Time `json:"since"`
 }

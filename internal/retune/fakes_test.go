@@ -311,10 +311,16 @@ func driftAlarm() *cwtypes.MetricAlarm {
 		AlarmActions: []string{"arn:aws:sns:eu-west-1:111122223333:somebody"},
 		Metrics: []cwtypes.MetricDataQuery{
 			{Id: aws.String("duration"), ReturnData: aws.Bool(false), MetricStat: &cwtypes.MetricStat{
-				Metric: &cwtypes.Metric{MetricName: aws.String(durationMetric)}, Period: aws.Int32(60), Stat: aws.String("Average"),
+				Metric: &cwtypes.Metric{
+					MetricName: aws.String(durationMetric),
+				}, Period: aws.Int32(60), Stat: aws.String("Average"),
 			}},
 			{Id: aws.String("times"), Expression: aws.String("duration / 5"), ReturnData: aws.Bool(false)},
-			{Id: aws.String("drift"), Expression: aws.String("IF(times > 1, times, 1 / times)"), ReturnData: aws.Bool(true)},
+			{
+				Id:         aws.String("drift"),
+				Expression: aws.String("IF(times > 1, times, 1 / times)"),
+				ReturnData: aws.Bool(true),
+			},
 		},
 		ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, Threshold: aws.Float64(1.5),
 		EvaluationPeriods: aws.Int32(5), DatapointsToAlarm: aws.Int32(5), TreatMissingData: aws.String("notBreaching"),

@@ -100,8 +100,11 @@ func (m Measurer) readMetrics(ctx context.Context, out *Measurement) error {
 	}
 	out.Drift = m.DriftRule.find(read.ratios(durationSum, durationCount), out.Drift.ReferenceSeconds)
 	if since := out.Drift.Since; since != nil {
-		w.shorten(*since, fmt.Sprintf("the duration has been far from the %g s that the targets are made for since then",
-			out.Drift.ReferenceSeconds))
+		w.shorten(
+			*since,
+			fmt.Sprintf("the duration has been far from the %g s that the targets are made for since then",
+				out.Drift.ReferenceSeconds),
+		)
 		read = read.since(w.From)
 	}
 	whole, err := m.Source.readQuantiles(ctx, m.Metrics, *w)

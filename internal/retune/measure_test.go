@@ -187,8 +187,13 @@ func TestDefect5PagesAndStatusCodes(t *testing.T) {
 	part := func(code cwtypes.StatusCode, sum, count float64) []cwtypes.MetricDataResult {
 		return []cwtypes.MetricDataResult{
 			{Id: aws.String(durationSum), StatusCode: code, Values: []float64{sum}, Timestamps: minutesBefore(noon, 1)},
-			{Id: aws.String(durationCount), StatusCode: code, Values: []float64{count}, Timestamps: minutesBefore(noon, 1),
-				Messages: []cwtypes.MessageData{{Code: aws.String("Why"), Value: aws.String("because")}}},
+			{
+				Id:         aws.String(durationCount),
+				StatusCode: code,
+				Values:     []float64{count},
+				Timestamps: minutesBefore(noon, 1),
+				Messages:   []cwtypes.MessageData{{Code: aws.String("Why"), Value: aws.String("because")}},
+			},
 		}
 	}
 	for name, test := range map[string]struct {
@@ -391,7 +396,8 @@ func TestMeasureOnlyTheRunningVersion(t *testing.T) {
 			noon.Add(-30 * time.Minute), "the rollout of worker:8 was completed",
 		},
 		"only known to have begun": {
-			primary(completed, 10*time.Minute), nil, noon.Add(-10 * time.Minute), "the rollout of worker:8 was completed",
+			primary(completed, 10*time.Minute), nil, noon.Add(-10 * time.Minute), "the rollout of worker:8 was " +
+				"completed",
 		},
 		"in progress": {
 			primary(ecstypes.DeploymentRolloutStateInProgress, time.Minute), nil, noon.Add(time.Minute),

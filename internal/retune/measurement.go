@@ -53,13 +53,13 @@ type Measurement struct {
 	ProcessingSeconds float64 `json:"processingSeconds"` // mean over all samples; 0 without samples
 	// ProcessingQuantiles of the duration over all samples, seconds: p10, p25, p50, p75, p90, p95, p99. Empty without.
 	ProcessingQuantiles  map[string]float64 `json:"processingQuantiles"`
-	WaitSeconds          *float64           `json:"waitSeconds"`          // mean between sending and processing
+	WaitSeconds          *float64           `json:"waitSeconds"`          // mean of them
 	WaitP95Seconds       *float64           `json:"waitP95Seconds"`       // which 95 % of the messages did not exceed
-	PromiseKeptPercent   *float64           `json:"promiseKeptPercent"`   // of the messages, those that waited at most the delay
+	PromiseKeptPercent   *float64           `json:"promiseKeptPercent"`   // of messages that waited at most the delay
 	ArrivalsPerMinute    *float64           `json:"arrivalsPerMinute"`    // mean over the periods that have data
 	ArrivalsP95PerMinute *float64           `json:"arrivalsP95PerMinute"` // of the periods that have data
 	PeriodsWithArrivals  int                `json:"periodsWithArrivals"`  // that have data; the others are gaps
-	Tasks                *float64           `json:"tasks"`                // running, mean over the periods that have data
+	Tasks                *float64           `json:"tasks"`                // mean over the periods that have data
 	Drift                Drift              `json:"drift"`
 
 	Current Targets `json:"current"` // targets of the policies
@@ -98,7 +98,10 @@ type Measured struct {
 func (m Measurement) summary(delay time.Duration) string {
 	switch {
 	case m.Rollout.InProgress:
-		return fmt.Sprintf("the rollout of %s is in progress: what is measured now is of two versions", m.Rollout.Version)
+		return fmt.Sprintf(
+			"the rollout of %s is in progress: what is measured now is of two versions",
+			m.Rollout.Version,
+		)
 	case m.Samples == 0:
 		return fmt.Sprintf("no message was measured in the %s before %s",
 			m.Window.To.Sub(m.Window.From), m.Window.To.Format(time.RFC3339))

@@ -140,7 +140,12 @@ func (m MetricSource) readQuantiles(ctx context.Context, client metricsReader, w
 }
 
 // sumOf reads the sum of one of the metrics that a retune publishes.
-func (m MetricSource) sumOf(ctx context.Context, client metricsReader, name string, from, to time.Time) (float64, error) {
+func (m MetricSource) sumOf(
+	ctx context.Context,
+	client metricsReader,
+	name string,
+	from, to time.Time,
+) (float64, error) {
 	from, to = from.Truncate(time.Minute), to.Truncate(time.Minute).Add(time.Minute)
 	const id = "sum"
 	got, err := m.get(ctx, client, from, to, []types.MetricDataQuery{

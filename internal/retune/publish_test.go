@@ -98,7 +98,8 @@ func TestPublishHandsErrorsDown(t *testing.T) {
 			Metrics: &fakeMetrics{}, Parameters: &fakeParameters{err: denied}, TuningParameter: parameter,
 		},
 		"write the run to the log group /orders/retunes": {
-			Metrics: &fakeMetrics{}, Parameters: &fakeParameters{}, Log: &fakeLogs{err: denied}, RunLog: "/orders/retunes",
+			Metrics: &fakeMetrics{}, Parameters: &fakeParameters{}, Log: &fakeLogs{err: denied},
+			RunLog: "/orders/retunes",
 		},
 		"publish the metrics of the queue orders": {
 			Metrics: &fakeMetrics{err: denied}, Parameters: &fakeParameters{}, Source: MetricSource{Queue: "orders"},
@@ -116,7 +117,8 @@ func TestHolds(t *testing.T) {
 		"": false, "2026-03-01T12:00:00Z": false, "2026-03-01T12:00:01Z": true,
 		"2026-03-01T13:30:00+02:00": false, "x": false, UntilReleased: true,
 	} {
-		if until, got := (Record{HoldUntil: hold}).Holds(noon); got != want || (got && hold != UntilReleased && !until.After(noon)) {
+		if until, got := (Record{HoldUntil: hold}).Holds(noon); got != want ||
+			(got && hold != UntilReleased && !until.After(noon)) {
 			t.Errorf("%q holds: %v until %v", hold, got, until)
 		}
 	}
@@ -142,7 +144,8 @@ func published(t *testing.T, request PublishRequest) (Published, *fakeMetrics, *
 	return got, metrics, parameters, runs[0]
 }
 
-// TestEveryRunIsMadeKnown: also one that keeps the targets, and one that only tries, publishes those in force and leaves
+// TestEveryRunIsMadeKnown: also one that keeps the targets, and one that only tries, publishes those in force and
+// leaves
 // a line; only one that changes something writes the record.
 func TestEveryRunIsMadeKnown(t *testing.T) {
 	few := measurement(3, 4)
@@ -162,7 +165,8 @@ func TestEveryRunIsMadeKnown(t *testing.T) {
 			PublishRequest{Measurement: few, Outcome: "kept: too few samples", Summary: "3 samples are few"}, 13, 4,
 			"3 samples are few",
 		},
-		"an idle queue":                      {PublishRequest{Measurement: idle, Outcome: "kept: too few samples"}, 13, 2, ""},
+		"an idle queue": {PublishRequest{Measurement: idle, Outcome: "kept: too few samples"},
+			13, 2, ""},
 		"a dry run":                          {dry, 13, 5, ""},
 		"changed by somebody else meanwhile": {moved, 77, 5, ""},
 	} {

@@ -24,7 +24,8 @@ const (
 	BusyWait = "wait" // let the other finish first: somebody or something counts on this one
 )
 
-// ReasonStackUpdate is the reason of executions that an update of the stack starts, when it has ended well or was rolled
+// ReasonStackUpdate is the reason of executions that an update of the stack starts, when it has ended well or was
+// rolled
 // back.
 const ReasonStackUpdate = "stack update"
 

@@ -64,7 +64,8 @@ func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"reason":null}`,
 		`{"reason":"x","dryRun":true,"windowMinutes":0.5,"minimumSamples":1,"maximumFactor":1.1}`,
-		`{"delaySeconds":30,"holdUntil":"2026-03-02T00:00:00Z","watchMinutes":0}`, `{"backlogTarget":2,"release":false}`,
+		`{"delaySeconds":30,"holdUntil":"2026-03-02T00:00:00Z","watchMinutes":0}`,
+		`{"backlogTarget":2,"release":false}`,
 	} {
 		f.Add(seed)
 	}

@@ -106,7 +106,8 @@ func TestTakeTurn(t *testing.T) {
 			"waits for the execution a,",
 		},
 		"an older one watches": {
-			map[string]string{"a": "Watch"}, map[string]time.Duration{"a": -time.Minute}, `{"onBusy":"skip"}`, TurnGo, "",
+			map[string]string{"a": "Watch"}, map[string]time.Duration{"a": -time.Minute}, `{"onBusy":"skip"}`, TurnGo,
+			"",
 		},
 		"an older one takes back": {
 			map[string]string{"a": "Restore Targets"}, map[string]time.Duration{"a": -time.Minute}, `{}`, TurnWait, "",
@@ -118,7 +119,8 @@ func TestTakeTurn(t *testing.T) {
 			map[string]string{"a": busy}, map[string]time.Duration{"a": time.Second}, `{}`, TurnGo, "",
 		},
 		"the same second, a smaller ARN": {
-			map[string]string{"a": busy}, map[string]time.Duration{"a": 0}, `{}`, TurnWait, "waits for the execution a,",
+			map[string]string{"a": busy}, map[string]time.Duration{"a": 0}, `{}`, TurnWait, "waits for the execution " +
+				"a,",
 		},
 		"the same second, a larger ARN": {
 			map[string]string{"z": busy}, map[string]time.Duration{"z": 0}, `{}`, TurnGo, "",
@@ -218,7 +220,8 @@ func TestTakeTurnHandsErrorsDown(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	request.Input = json.RawMessage(`{"reasons":"drift"}`)
-	if _, err := u.TakeTurn(t.Context(), request); err == nil || !strings.Contains(err.Error(), "reasons is not a field") {
+	if _, err := u.TakeTurn(t.Context(), request); err == nil ||
+		!strings.Contains(err.Error(), "reasons is not a field") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -55,8 +55,12 @@ func parse(args []string, now time.Time) (options, error) {
 		o.oneOf("choice", retune.ByFormula, retune.ByReplay))
 	flags.Func("window", "measure the messages of this time, at most 24h (default: the stack's)",
 		o.duration("windowMinutes", time.Minute, retune.LeastWindow, retune.LongestWindow))
-	flags.Func("watch", "watch a change for this time and take it back if it made things worse, at most 24h; 0s watches "+
-		"nothing (default: the stack's)", o.duration("watchMinutes", time.Minute, 0, retune.LongestWatch))
+	flags.Func(
+		"watch",
+		"watch a change for this time and take it back if it made things worse, at most 24h; 0s watches "+
+			"nothing (default: the stack's)",
+		o.duration("watchMinutes", time.Minute, 0, retune.LongestWatch),
+	)
 	flags.Func("minimum-samples", "change nothing with fewer measured messages (default: the stack's)",
 		o.whole("minimumSamples", 1, backlog.MostSamples))
 	flags.Func("maximum-factor", "move a target at most by this factor (default: the stack's)",

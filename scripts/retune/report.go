@@ -35,7 +35,10 @@ func (f *follower) step(step execution.Step) string {
 	default:
 		return ""
 	}
-	return strings.TrimRight(fmt.Sprintf("%-20s %7s  %s", step.Name, terminal.Seconds(step.Duration), f.learn(step)), " ")
+	return strings.TrimRight(
+		fmt.Sprintf("%-20s %7s  %s", step.Name, terminal.Seconds(step.Duration), f.learn(step)),
+		" ",
+	)
 }
 
 // learn keeps what a step answered, and returns its summary.
@@ -113,7 +116,10 @@ func report(outcome retune.Outcome) string {
 	tabs := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
 	measured := outcome.Measured
 	row := func(cells ...string) { fmt.Fprintln(tabs, strings.Join(cells, "\t")) }
-	row("window", fmt.Sprintf("%s to %s", measured.Window.From.Format(time.RFC3339), measured.Window.To.Format(time.RFC3339)))
+	row(
+		"window",
+		fmt.Sprintf("%s to %s", measured.Window.From.Format(time.RFC3339), measured.Window.To.Format(time.RFC3339)),
+	)
 	if measured.Window.Begins != "" {
 		row("begins there", measured.Window.Begins)
 	}
@@ -195,10 +201,22 @@ func historyTable(runs []retune.Run) string {
 	tabs := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tabs, "at\treason\toutcome\tby\tmessages\tduration\tp95\tkept\tbacklog per task\tsent per task\ttasks")
 	for _, r := range runs {
-		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\t%d\t%.4g s\t%s\t%s\t%s\t%s\t%s\n",
-			r.At.UTC().Format("2006-01-02 15:04:05"), short(r.Reason), short(r.Outcome), r.By, r.Samples, r.ProcessingSeconds,
-			seconds(r.P95Seconds), number("%.4g %%", r.PromisePercent),
-			move("%.4g", r.Before.Backlog, r.After.Backlog), move("%.4g", r.Before.Rate, r.After.Rate), bounds(r))
+		fmt.Fprintf(
+			tabs,
+			"%s\t%s\t%s\t%s\t%d\t%.4g s\t%s\t%s\t%s\t%s\t%s\n",
+			r.At.UTC().
+				Format("2006-01-02 15:04:05"),
+			short(r.Reason),
+			short(r.Outcome),
+			r.By,
+			r.Samples,
+			r.ProcessingSeconds,
+			seconds(r.P95Seconds),
+			number("%.4g %%", r.PromisePercent),
+			move("%.4g", r.Before.Backlog, r.After.Backlog),
+			move("%.4g", r.Before.Rate, r.After.Rate),
+			bounds(r),
+		)
 	}
 	tabs.Flush()
 	if last := runs[len(runs)-1]; len(last.Why) > 0 {

@@ -136,16 +136,25 @@ func TestFollower(t *testing.T) {
 	var out strings.Builder
 	f := follower{screen: terminal.NewLog(&out)}
 	say := func(name, output string) {
-		if line := f.step(execution.Step{Name: name, Duration: time.Second, Output: json.RawMessage(output)}); line != "" {
+		step := execution.Step{Name: name, Duration: time.Second, Output: json.RawMessage(output)}
+		if line := f.step(step); line != "" {
 			out.WriteString(line + "\n")
 		}
 	}
 	say("Take Turn", `{"answer":"go","summary":"nothing else is at work"}`)
 	say("My Turn?", `{}`)
-	say("Measure Duration", `{"measurement":{"summary":"2400 messages took 8.8 s","samples":2400,"processingSeconds":8.8,
-		"watchMinutes":30,"window":{"from":"2026-01-01T11:00:00Z","to":"2026-01-01T12:00:00Z","begins":"1h0m0s before"}}}`)
-	say("Decide Targets", `{"outcome":"change","summary":"from 13 to 7.82","current":{"backlogTarget":13,"rateTarget":9.6},
-		"wanted":{"backlogTarget":7.82,"rateTarget":5.45},"targets":{"backlogTarget":7.82,"rateTarget":5.45},"why":["because"]}`)
+	say(
+		"Measure Duration",
+		`{"measurement":{"summary":"2400 messages took 8.8 s","samples":2400,"processingSeconds":8.8,
+		"watchMinutes":30,"window":{"from":"2026-01-01T11:00:00Z","to":"2026-01-01T12:00:00Z",
+		"begins":"1h0m0s before"}}}`,
+	)
+	say(
+		"Decide Targets",
+		`{"outcome":"change","summary":"from 13 to 7.82","current":{"backlogTarget":13,"rateTarget":9.6},
+		"wanted":{"backlogTarget":7.82,"rateTarget":5.45},"targets":{"backlogTarget":7.82,"rateTarget":5.45},
+		"why":["because"]}`,
+	)
 	say("Apply Targets", `{"summary":"orders-backlog from 13 to 7.82","before":{"backlogTarget":13,"rateTarget":9.6},
 		"after":{"backlogTarget":7.82,"rateTarget":5.45},"notes":["no alarm"]}`)
 	say("Publish", `{"parameter":"/orders/tuning"}`)
@@ -153,7 +162,11 @@ func TestFollower(t *testing.T) {
 	outcome := f.known
 	outcome.Outcome = "taken back"
 	outcome.Compared = &retune.Comparison{Summary: "worse: 95 % before and 80 % since", Worse: true,
-		Before: &retune.Figures{From: now, To: now, Samples: 100}, After: &retune.Figures{From: now, To: now, Samples: 90}}
+		Before: &retune.Figures{
+			From:    now,
+			To:      now,
+			Samples: 100,
+		}, After: &retune.Figures{From: now, To: now, Samples: 90}}
 	outcome.Restored = &retune.Applied{Summary: "orders-backlog from 7.82 to 13"}
 	f.end(outcome)
 	golden(t, "followed.golden", out.String())

@@ -147,6 +147,7 @@ var granted = map[string][]grant{
 	"RetuneCompareRole": withLogs("RetuneLogGroup",
 		grant{"application-autoscaling:DescribeScalingPolicies", anything},
 		grant{"cloudwatch:GetMetricData", anything},
+		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:ListServiceDeployments", "Service"},
 		grant{"ssm:GetParameter", tuning}),
 	"RetuneAgainRole": withLogs("RetuneLogGroup",
 		grant{"iam:PassRole", "RetuneAgainTimerRole"},

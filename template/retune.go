@@ -205,6 +205,7 @@ func addRetuneFunctions(s *stack) {
 		permissions: []any{
 			allowAnywhere(nil, "application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData"),
 			allow(tuningParameterARN(), "ssm:GetParameter"),
+			allow(cfn.Ref("Service"), "ecs:DescribeServices", "ecs:ListServiceDeployments"),
 		},
 	})
 	s.resource("RetuneAgainTimerRole", role(schedulerService, "Starts the retune that another one found due",

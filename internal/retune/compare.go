@@ -70,6 +70,14 @@ func (c Comparer) Compare(ctx context.Context, request CompareRequest) (Comparis
 	since := windowOf(request.Applied.At, now, period, "the change")
 	since.shorten(request.Applied.At, "the change")
 	earlier := windowOf(since.From.Add(-since.To.Sub(since.From)), since.From, period, "as long before the change")
+	rollout, err := c.Source.readRollout(ctx, c.Services)
+	if err != nil {
+		return Comparison{}, err
+	}
+	if rollout.InProgress || rollout.CompletedAt != nil && rollout.CompletedAt.After(earlier.From) {
+		return Comparison{Summary: fmt.Sprintf("kept: the rollout of %s lies within the time that would be compared, so "+
+			"that before and since are of two versions", rollout.Version)}, nil
+	}
 	after, err := c.figures(ctx, since)
 	if err != nil {
 		return Comparison{}, err

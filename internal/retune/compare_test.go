@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 func TestJudge(t *testing.T) {
@@ -118,6 +119,25 @@ func TestCompare(t *testing.T) {
 	} {
 		if !strings.Contains(got.Notice, want) {
 			t.Errorf("the notice does not say %q: %s", want, got.Notice)
+		}
+	}
+}
+
+// TestVersionsAreNotCompared: a change of the targets has no part in what a new version does.
+func TestVersionsAreNotCompared(t *testing.T) {
+	for name, deployment := range map[string]ecstypes.Deployment{
+		"since":       {RolloutState: ecstypes.DeploymentRolloutStateCompleted, CreatedAt: aws.Time(noon)},
+		"before":      {CreatedAt: aws.Time(noon.Add(-50 * time.Minute))},
+		"in progress": {RolloutState: ecstypes.DeploymentRolloutStateInProgress},
+	} {
+		c, bundle, request := compared(t)
+		deployment.Status = aws.String("PRIMARY")
+		deployment.TaskDefinition = aws.String("arn:aws:ecs:r:1:task-definition/worker:8")
+		bundle.services.deployments = []ecstypes.Deployment{deployment}
+		got, err := c.Compare(t.Context(), request)
+		if err != nil || got.Worse || !strings.Contains(got.Summary, "kept: the rollout of worker:8") ||
+			len(bundle.metrics.requests) != 0 {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }

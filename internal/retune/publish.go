@@ -155,6 +155,8 @@ func (r PublishRequest) again(rule DriftRule) bool {
 	switch m := r.Measurement; {
 	case m.DryRun || r.Restored != nil || r.Applied != nil && r.Applied.Moved:
 		return false
+	case m.Rollout.InProgress:
+		return m.Reason == ReasonDrift // there was nothing to measure yet
 	case r.Decision != nil && r.Decision.By != ByRecord:
 		return r.Decision.StillOutside
 	case m.Record != nil && m.Record.HoldUntil != "":

@@ -236,7 +236,11 @@ func TestDriftIsFollowedUp(t *testing.T) {
 		"held":                      {func(m *Measurement) { m.Record.HoldUntil = UntilReleased }, false},
 		"few samples, in a stretch": {func(m *Measurement) { m.Samples, m.Drift.Since = 3, &noon }, true},
 		"few samples, no stretch":   {func(m *Measurement) { m.Samples = 3 }, false},
-		"set by hand":               {func(m *Measurement) { m.Backlog = 20 }, false},
+		"a rollout in progress, on drift": {
+			func(m *Measurement) { m.Samples, m.Rollout.InProgress, m.Reason = 0, true, ReasonDrift }, true,
+		},
+		"a rollout in progress": {func(m *Measurement) { m.Samples, m.Rollout.InProgress = 0, true }, false},
+		"set by hand":           {func(m *Measurement) { m.Backlog = 20 }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := limited

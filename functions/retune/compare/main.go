@@ -4,6 +4,7 @@ package main
 import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sqs-dynamic-target-tracking/internal/backlog"
@@ -17,6 +18,7 @@ func build(s *lambdastep.Setup) lambdastep.Step[retune.CompareRequest, retune.Co
 	return retune.Comparer{Measurer: retune.Measurer{
 		Metrics:    cloudwatch.NewFromConfig(s.AWS()),
 		Scaling:    applicationautoscaling.NewFromConfig(s.AWS()),
+		Services:   ecs.NewFromConfig(s.AWS()),
 		Parameters: ssm.NewFromConfig(s.AWS()),
 		Source: retune.MetricSource{
 			Namespace: s.Env.Text("METRIC_NAMESPACE"),

@@ -46,7 +46,7 @@ func driftAlarm() cfn.Resource {
 			"Starts a retune, which writes the new duration into this alarm.",
 		metrics: []metric{
 			own("duration", "MsgProcessingDuration", "Average"),
-			{id: "times", expression: cfn.Sub("duration / ${InitialTargets.ProcessingSeconds}"),
+			{id: "times", expression: cfn.Sub("duration / ${InitialTargets.ReferenceSeconds}"),
 				label: "Times the duration that the targets are made for"},
 			{id: "drift", expression: "IF(times > 1, times, 1 / times)", label: "Factor between the two"},
 		},

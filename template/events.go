@@ -13,7 +13,7 @@ type told struct {
 	pattern     map[string]any
 	// values of the event that the text names as <value>, by their paths.
 	values    map[string]string
-	lines     []string // as for Fn::Sub
+	lines     []string // as for Fn::Sub, which knows ${Cluster} besides
 	condition string
 }
 
@@ -28,13 +28,17 @@ func (s *stack) tell(id string, event told) {
 		}
 		template.WriteString(`"` + line + `"`)
 	}
+	text := cfn.Sub(template.String())
+	if strings.Contains(template.String(), "${Cluster}") {
+		text = subWith(template.String(), map[string]any{"Cluster": clusterName()})
+	}
 	s.resource(id, &events.Rule{
 		Description: &event.description, EventPattern: event.pattern,
 		AWSCloudFormationCondition: event.condition,
 		Targets: []events.Rule_Target{{
 			Id: "topic", Arn: cfn.Ref("NotificationTopic"),
 			InputTransformer: &events.Rule_InputTransformer{
-				InputPathsMap: event.values, InputTemplate: cfn.Sub(template.String()),
+				InputPathsMap: event.values, InputTemplate: text,
 			},
 			RetryPolicy: &events.Rule_RetryPolicy{MaximumEventAgeInSeconds: new(3600), MaximumRetryAttempts: new(10)},
 		}},
@@ -51,7 +55,8 @@ func (s *stack) tell(id string, event told) {
 // fails half an hour later; the text says so.)
 func addDeploymentEvents(s *stack) {
 	const (
-		service  = "https://${AWS::Region}.console.aws.amazon.com/ecs/v2"
+		service = "https://${AWS::Region}.console.aws.amazon.com/ecs/v2/clusters/${Cluster}/services/${Service.Name}/" +
+			"deployments?region=${AWS::Region}"
 		pipeline = "https://${AWS::Region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/<pipeline>/" +
 			"executions/<execution>/timeline?region=${AWS::Region}"
 	)
@@ -69,7 +74,7 @@ func addDeploymentEvents(s *stack) {
 		lines: []string{
 			"${AWS::StackName}: ECS gave the rollout <deployment> of the worker up at <time>.",
 			"Reason: <reason>",
-			"The service goes back to the version from before by itself. The stopped tasks say why the new one did not run.",
+			"The service goes back to the version from before by itself. The tasks that stopped say why.",
 			"Service: " + service,
 		},
 	})
@@ -93,8 +98,8 @@ func addDeploymentEvents(s *stack) {
 		pattern: ofPipeline("Pipeline", map[string]any{"state": []string{"SUCCEEDED"}}),
 		values:  values,
 		lines: []string{
-			"${AWS::StackName}: a push to ${RepositoryOwner}/${RepositoryName} (${RepositoryBranch}) was deployed and " +
-				"proven at <time>.",
+			"${AWS::StackName}: a push to ${RepositoryOwner}/${RepositoryName} (${RepositoryBranch}) was deployed " +
+				"and proven at <time>.",
 			"Pipeline: " + pipeline,
 		},
 	})
@@ -121,8 +126,8 @@ func addDeploymentEvents(s *stack) {
 		}),
 		values: failure,
 		lines: []string{
-			"${AWS::StackName}: the verification of a deployment could not be started at <time>. The new version runs " +
-				"and is not proven.",
+			"${AWS::StackName}: the verification of a deployment could not be started at <time>. The new version " +
+				"runs and is not proven.",
 			"Reason: <summary>",
 			"Pipeline: " + pipeline,
 		},

@@ -180,7 +180,8 @@ func (s *imageStack) pipeline(change string) (image string) {
 		s.t.Fatal(err)
 	}
 	_, err = api.UpdateService(s.ctx, &ecs.UpdateServiceInput{
-		Cluster: aws.String(s.output(s.outputs, "ClusterName")), Service: aws.String(s.output(s.outputs, "ServiceName")),
+		Cluster:        aws.String(s.output(s.outputs, "ClusterName")),
+		Service:        aws.String(s.output(s.outputs, "ServiceName")),
 		TaskDefinition: registered.TaskDefinition.TaskDefinitionArn,
 	})
 	if err != nil {
@@ -281,7 +282,8 @@ func (s *imageStack) mails(wait time.Duration) (texts []string) {
 		}
 		for _, m := range got.Messages {
 			texts = append(texts, *m.Body)
-			_, err := api.DeleteMessage(s.ctx, &sqs.DeleteMessageInput{QueueUrl: &s.mailbox, ReceiptHandle: m.ReceiptHandle})
+			_, err := api.DeleteMessage(s.ctx,
+				&sqs.DeleteMessageInput{QueueUrl: &s.mailbox, ReceiptHandle: m.ReceiptHandle})
 			if err != nil {
 				s.t.Fatal(err)
 			}

@@ -110,7 +110,7 @@ func TestPatterns(t *testing.T) {
 			bad:  []string{"", "hourly", "at(2030)"},
 		},
 		"ConnectionArn": {
-			good: []string{"", "arn:aws:codeconnections:eu-west-1:123456789012:connection/6f2e0000-aaaa-bbbb-cccc-0123456789ab",
+			good: []string{"", "arn:aws:codeconnections:eu-west-1:123456789012:connection/6f2e0000-aaaa-0123456789ab",
 				"arn:aws:codestar-connections:eu-west-1:123456789012:connection/6f2e"},
 			bad: []string{"6f2e", "arn:aws:iam::123456789012:role/x"},
 		},
@@ -157,7 +157,8 @@ func TestRules(t *testing.T) {
 		{"pipeline", map[string]string{"RepositoryOwner": "o", "RepositoryName": "n"}, ""},
 		{"owner alone", map[string]string{"RepositoryOwner": "o"}, "RepositoryOwner needs RepositoryName"},
 		{"repository alone", map[string]string{"RepositoryName": "n"}, ""},
-		{"pipeline and a given image", map[string]string{"RepositoryOwner": "o", "RepositoryName": "n", "WorkerImage": "i"},
+		{"pipeline and a given image",
+			map[string]string{"RepositoryOwner": "o", "RepositoryName": "n", "WorkerImage": "i"},
 			"leave WorkerImage blank"},
 		{"much memory", map[string]string{"TaskCpu": "4096", "TaskMemory": "30720"}, ""},
 	} {

@@ -37,7 +37,7 @@ func pipelineParameters() []parameter {
 				"confirmed. Blank: GitHubTokenSecret."),
 		text("GitHubTokenSecret", "Secret of a GitHub token", "ecs-github-token", `^[A-Za-z0-9/_+=.@-]+$`,
 			"Deprecated, for those who have one: name of a secret of the Secrets Manager that holds a GitHub token as "+
-				"plain text. It is read only without ConnectionArn; pushes are then found by polling, documents included."),
+				"plain text. Read only without ConnectionArn; pushes are then found by polling, documents included."),
 	}
 }
 
@@ -146,7 +146,8 @@ func pipelineRole() *iam.Role {
 		allow(cfn.Ref("Service"), "ecs:DescribeServices", "ecs:UpdateService"),
 		statement{
 			Comment: "A task definition is not there before it is registered, and is described by its number.",
-			Effect:  "Allow", Action: []string{"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"}, Resource: "*",
+			Effect:  "Allow", Resource: "*",
+			Action: []string{"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"},
 		},
 		statement{
 			Comment: "The tags of a revision that is being registered, whose number is not known.",

@@ -85,11 +85,16 @@ func TestPipelineTakesAPushToAProvenDeployment(t *testing.T) {
 		true: "Source AWS CodeStarSourceConnection", false: "Source ThirdParty GitHub",
 	} {
 		var order []string
-		for _, s := range pipelineSteps(t, d, connection) {
+		steps := pipelineSteps(t, d, connection)
+		for i, s := range steps {
+			if i > 0 && s.stage == steps[i-1].stage && s.order == steps[i-1].order {
+				t.Errorf("%s does not wait for %s", s.name, steps[i-1].name)
+			}
 			order = append(order, s.name+": "+s.provider)
 		}
 		want(t, "actions", order, []string{
-			"Source: " + source, "Build: Build AWS CodeBuild", "Deploy: Deploy AWS ECS", "Verify: Invoke AWS StepFunctions",
+			"Source: " + source, "Build: Build AWS CodeBuild", "Deploy: Deploy AWS ECS",
+			"Verify: Invoke AWS StepFunctions",
 		})
 	}
 	want(t, "type", d.property(t, "Pipeline", "PipelineType"), "V2")
@@ -130,7 +135,7 @@ func TestPipelineHandsOnWhatItsActionsRead(t *testing.T) {
 				if name, ok := s.configuration[file].(string); ok {
 					want(t, s.name+" reads from", s.inputs, []string{buildArtifact})
 					if !slices.Contains(spec.Artifacts.Files, name) {
-						t.Errorf("%s reads %s, which the build does not hand on: %v", s.name, name, spec.Artifacts.Files)
+						t.Errorf("%s reads %s, the build hands on %v", s.name, name, spec.Artifacts.Files)
 					}
 				}
 			}
@@ -253,7 +258,9 @@ var actionNeeds = map[string][]grant{
 		{"codeconnections:UseConnection", "ConnectionArn"}, {"codestar-connections:UseConnection", "ConnectionArn"},
 	},
 	"Source ThirdParty GitHub": nil, // has its token
-	"Build AWS CodeBuild":      {{"codebuild:BatchGetBuilds", "BuildProject"}, {"codebuild:StartBuild", "BuildProject"}},
+	"Build AWS CodeBuild": {
+		{"codebuild:BatchGetBuilds", "BuildProject"}, {"codebuild:StartBuild", "BuildProject"},
+	},
 	"Deploy AWS ECS": {
 		{"ecs:DescribeServices", "Service"}, {"ecs:UpdateService", "Service"},
 		{"ecs:DescribeTaskDefinition", anything}, {"ecs:RegisterTaskDefinition", anything},
@@ -300,8 +307,8 @@ func TestPipelineRoleFitsItsActions(t *testing.T) {
 func TestPipelineIsMadeOnlyWithARepository(t *testing.T) {
 	d := committed(t)
 	for _, id := range []string{
-		"ArtifactBucket", "ArtifactBucketPolicy", "BuildLogGroup", "BuildRole", "BuildProject", "PipelineRole", "Pipeline",
-		"PipelineSucceededRule", "PipelineActionFailedRule", "VerificationNotStartedRule",
+		"ArtifactBucket", "ArtifactBucketPolicy", "BuildLogGroup", "BuildRole", "BuildProject", "PipelineRole",
+		"Pipeline", "PipelineSucceededRule", "PipelineActionFailedRule", "VerificationNotStartedRule",
 	} {
 		want(t, id+": condition", d.resource(t, id)["Condition"], hasPipeline)
 	}
@@ -343,9 +350,10 @@ func TestDocumentsDoNotStartThePipeline(t *testing.T) {
 		t.Errorf("CodePipeline takes 8 patterns, not %d", len(patterns))
 	}
 	for file, starts := range map[string]bool{
-		"README.md": false, "docs/tuning.md": false, "docs/target-tracking/late-count.svg": false, "CONTRIBUTING.md": false,
-		"worker/handler.go": true, "worker/buildspec.yml": true, "internal/workerimage/zoneinfo.zip": true, "go.sum": true,
-		"internal/consumer/run.go": true, "scripts/image/run.go": true, "template.yaml": true,
+		"README.md": false, "CONTRIBUTING.md": false, "docs/tuning.md": false,
+		"docs/target-tracking/late-count.svg": false,
+		"worker/handler.go":                   true, "worker/buildspec.yml": true, "internal/workerimage/zoneinfo.zip": true,
+		"internal/consumer/run.go": true, "scripts/image/run.go": true, "go.sum": true, "template.yaml": true,
 	} {
 		got := slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(file) })
 		if got != starts {
@@ -471,9 +479,10 @@ func TestDeploymentEventsAreToldAsTexts(t *testing.T) {
 			t.Error("what the verification tells is told once more")
 		}
 	}
-	want(t, "verification", d.property(t, "VerificationNotStartedRule", "EventPattern.detail.action"), []any{verifyAction})
-	want(t, "verification", d.property(t, "VerificationNotStartedRule",
-		"EventPattern.detail.execution-result.external-execution-id"), []any{map[string]any{"exists": false}})
+	unstarted := d.property(t, "VerificationNotStartedRule", "EventPattern.detail")
+	want(t, "action", at(unstarted, "action"), []any{verifyAction})
+	want(t, "execution", at(unstarted, "execution-result.external-execution-id"),
+		[]any{map[string]any{"exists": false}})
 	want(t, "executions", d.property(t, "PipelineSucceededRule", "EventPattern.detail.state"), []any{"SUCCEEDED"})
 	for _, id := range []string{"PipelineActionFailedRule", "PipelineSucceededRule", "VerificationNotStartedRule"} {
 		want(t, id+" is of", d.property(t, id, "EventPattern.detail.pipeline"), []any{ref("Pipeline")})

@@ -38,7 +38,8 @@ func addRules(s *stack) {
 	}})
 	s.rule("RepositoryOfTheOwner", rule{given("RepositoryOwner"), []assertion{
 		{given("RepositoryName"), "RepositoryOwner needs RepositoryName: the repository whose pushes are deployed."},
-		{blank("WorkerImage"), "RepositoryOwner makes a pipeline that builds the worker's image: leave WorkerImage blank."},
+		{blank("WorkerImage"),
+			"RepositoryOwner makes a pipeline that builds the worker's image: leave WorkerImage blank."},
 	}})
 	for _, size := range []struct{ cpu, least, most, step int }{
 		{512, 1024, 4096, 1024}, {1024, 2048, 8192, 1024}, {2048, 4096, 16384, 1024}, {4096, 8192, 30720, 1024},

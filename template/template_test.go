@@ -141,8 +141,8 @@ func TestOutputs(t *testing.T) {
 		"ProduceStateMachineArn", "RetuneStateMachineArn", "TestMessageProducerRuleArn", "NotificationTopicArn",
 		"ScalableTargetId", "MinTasks", "MaxTasks", "BacklogPolicyArn", "RatePolicyArn", "QueueUrl", "QueueName",
 		"DeadLetterQueueUrl", "ClusterName", "ServiceName", "StartLoadCommand", "StopLoadCommand", "StartRetuneCommand",
-		"AcceptableDelaySeconds", "VerifyStateMachineArn", "StartVerifyCommand", "WorkerRepositoryUri", "WorkerImageUri",
-		"WorkerImageReason", "PipelineName", "RetuneRunLogGroup", "DriftAlarmName",
+		"AcceptableDelaySeconds", "VerifyStateMachineArn", "StartVerifyCommand", "WorkerRepositoryUri",
+		"WorkerImageUri", "WorkerImageReason", "PipelineName", "RetuneRunLogGroup", "DriftAlarmName",
 		"BandStateMachineArn", "BandLogGroup",
 	}
 	for _, id := range d.ofType("AWS::Serverless::Function") {

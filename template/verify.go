@@ -118,7 +118,9 @@ func addVerifyFunctions(s *stack) {
 		name: "VerifyRollback", folder: "rollback", description: "Takes the version back, and tells how that stands",
 		environment: place, permissions: changeTaskDefinition(),
 	})
-	add(function{name: "VerifyReport", folder: "report", description: "Tells how the verification ended; calls nothing"})
+	add(function{
+		name: "VerifyReport", folder: "report", description: "Tells how the verification ended; calls nothing",
+	})
 }
 
 // listTasks permits to find the tasks of the cluster.
@@ -169,8 +171,8 @@ func addVerificationAlarms(s *stack) {
 		comparison:  above, threshold: 0, periods: 60, datapoints: 1,
 	})
 	s.resource(verifying, &cloudwatch.CompositeAlarm{
-		AlarmDescription: new("A version is rolled out or verified, or has just been found bad. Tells nobody, and holds " +
-			"the alarms back that a bad version sets off."),
+		AlarmDescription: new("A version is rolled out or verified, or has just been found bad. Tells nobody, and " +
+			"holds the alarms back that a bad version sets off."),
 		AlarmRule: cfn.Sub(`ALARM("${DeploymentAlarm}") OR ALARM("${VerificationStartedAlarm}") OR ` +
 			`ALARM("${VerificationFailedAlarm}")`),
 	})

@@ -143,7 +143,6 @@ func imageProperties(arch string) map[string]any {
 
 		"ClusterName":    clusterName(),
 		"SpotShare":      cfn.Ref("SpotShare"),
-		"VpcId":          cfn.Ref("VpcId"),
 		"Subnets":        taskSubnets(),
 		"SecurityGroup":  cfn.Ref("WorkerSecurityGroup"),
 		"AssignPublicIp": cfn.Ref("AssignPublicIp"),
@@ -185,7 +184,7 @@ func addRestoreImage(s *stack, environment map[string]string) {
 		condition: buildWorkerImage,
 	})
 	s.resource("RestoreImageRule", &events.Rule{
-		Description:                new("Looks at the image of the service when an update of this stack was rolled back"),
+		Description:                new("Looks at the service's image when an update of this stack was rolled back"),
 		EventPattern:               stackStatus("UPDATE_ROLLBACK_COMPLETE"),
 		AWSCloudFormationCondition: buildWorkerImage,
 		Targets: []events.Rule_Target{{

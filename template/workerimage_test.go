@@ -38,17 +38,17 @@ func TestWhatEntersTheTaskEntersTheImage(t *testing.T) {
 	d := committed(t)
 	asked := d.resource(t, workerImageID)["Properties"]
 	known := append(references(asked), fromConditions(d, asked)...)
-	known = append(known,
-		workerImageID,                                                                                         // the answer
-		"WorkerImage",                                                                                         // with it set there is no question
-		"WorkerRepository",                                                                                    // likewise, only in the condition
-		"AWS::AccountId", "AWS::NoValue", "AWS::Partition", "AWS::Region", "AWS::StackName", "AWS::URLSuffix", // constant
-	)
+	// The answer; what is there without a question; and what never changes.
+	known = append(known, workerImageID, "WorkerImage", "WorkerRepository", "AWS::AccountId", "AWS::NoValue",
+		"AWS::Partition", "AWS::Region", "AWS::StackName", "AWS::URLSuffix")
 	for _, id := range []string{"TaskDefinition", "Service"} {
 		properties := d.resource(t, id)["Properties"]
 		for _, name := range append(references(properties), fromConditions(d, properties)...) {
-			waitsOnly := strings.HasSuffix(name, "Routes") || name == "PrivateRoute" // their ids are cut off again
-			if !slices.Contains(known, name) && !(id == "Service" && (waitsOnly || name == "TaskDefinition")) {
+			// The service waits for these, but what they are does not enter it.
+			if waits := strings.HasSuffix(name, "Routes") || name == "PrivateRoute" || name == "TaskDefinition"; waits {
+				continue
+			}
+			if !slices.Contains(known, name) {
 				t.Errorf("%s enters %s and is no property of %s", name, id, workerImageID)
 			}
 		}

@@ -61,12 +61,13 @@ type Resource struct {
 // Answer is what the resource is asked for.
 type Answer struct {
 	Targets    backlog.Targets
-	Processing time.Duration // that the targets are made for
+	Processing time.Duration // that was measured for the targets, or is assumed
+	Reference  time.Duration // that the targets are right for: the drift alarm compares with it
 	Source     Source
 }
 
 // Handle serves CloudFormation's requests. Create and Update answer the attributes BacklogTarget, RateTarget,
-// ProcessingSeconds and Source; Delete removes the tuning record.
+// ProcessingSeconds, ReferenceSeconds and Source; Delete removes the tuning record.
 //
 // The physical id is the parameter's name in every answer: with another one, CloudFormation would take an update for a
 // replacement and have the old one deleted, and the record with it.
@@ -82,6 +83,7 @@ func (r Resource) Handle(ctx context.Context, event cfn.Event) (string, map[stri
 		"BacklogTarget":     decimal(answer.Targets.Backlog),
 		"RateTarget":        decimal(answer.Targets.Rate),
 		"ProcessingSeconds": decimal(answer.Processing.Seconds()),
+		"ReferenceSeconds":  decimal(answer.Reference.Seconds()),
 		"Source":            string(answer.Source),
 	}, nil
 }
@@ -106,7 +108,10 @@ func (r Resource) answer(ctx context.Context, given map[string]any) (Answer, err
 func choose(promise backlog.Promise, initial time.Duration, record *retune.Record, now time.Time) (Answer, error) {
 	answer := Answer{Source: Initial, Processing: initial}
 	if record != nil {
-		answer = Answer{Source: Measured, Processing: record.Processing(), Targets: backlog.Targets(record.Targets)}
+		answer = Answer{
+			Source: Measured, Processing: record.Processing(), Reference: record.Reference(),
+			Targets: backlog.Targets(record.Targets),
+		}
 		if _, holds := record.Holds(now); holds {
 			answer.Source = Hold
 			return answer, nil
@@ -116,7 +121,7 @@ func choose(promise backlog.Promise, initial time.Duration, record *retune.Recor
 		}
 	}
 	targets, err := promise.Targets(answer.Processing)
-	answer.Targets = targets.Rounded()
+	answer.Targets, answer.Reference = targets.Rounded(), answer.Processing
 	return answer, err
 }
 

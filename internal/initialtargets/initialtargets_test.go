@@ -107,6 +107,7 @@ func handle(t *testing.T, store *fakeParameters, request cfn.RequestType, proper
 func answer(backlog, rate, processing, source string) map[string]any {
 	return map[string]any{
 		"BacklogTarget": backlog, "RateTarget": rate, "ProcessingSeconds": processing, "Source": source,
+		"ReferenceSeconds": processing,
 	}
 }
 

@@ -56,7 +56,7 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 			"change", ByFormula, following, 4, false, nil,
 		},
 		"an idle queue": {
-			func(m *Measurement) { m.Samples, m.ProcessingSeconds = 0, 0 }, "too few samples", ByRecord, current, 0,
+			func(m *Measurement) { m.Samples, m.ProcessingSeconds = 0, 0 }, "too few samples", ByRecord, current, 5,
 			false,
 			[]string{"0 samples are fewer than the minimum of 30"},
 		},
@@ -91,6 +91,16 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 				"the update of the stack wrote others: the held ones are put back",
 			},
 		},
+		"an update that was rolled back wrote a stale drift alarm": {
+			func(m *Measurement) { m.Samples, m.Reason, m.Drift.ReferenceSeconds = 0, ReasonStackUpdate, 9 }, "record",
+			ByRecord, current, 5, false, []string{"the drift alarm compares with 9 s: it is given 5 s"},
+		},
+		"targets that went part of the way, and too few samples to go on": {
+			func(m *Measurement) {
+				m.Samples, m.Record.ProcessingSeconds, m.Record.ReferenceSeconds = 0, 50, 5
+			},
+			"too few samples", ByRecord, current, 5, false, nil,
+		},
 		"somebody has set a target in the console": {
 			func(m *Measurement) { m.Current.Backlog = 40 }, "change", ByFormula, following, 4, false,
 			[]string{"in force were not the targets of the last retune: somebody else set them, without a hold"},
@@ -118,7 +128,7 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 		},
 		"released with few samples": {
 			func(m *Measurement) { m.Record.HoldUntil, m.Release, m.Samples = UntilReleased, true, 3 }, "record",
-			ByRecord, current, 0, false, []string{"the targets are released"},
+			ByRecord, current, 5, false, []string{"the targets are released"},
 		},
 		"set by hand": {
 			func(m *Measurement) { m.Backlog, m.Rate = 25, 5 }, "change", ByHand, Targets{Backlog: 25, Rate: 5}, 4,

@@ -267,14 +267,13 @@ func (p *deciding) take(proposal backlog.Proposal) {
 
 // recordIfUnknown writes the tuning record and the drift alarm where they do not fit the targets in force.
 func (p *deciding) recordIfUnknown() {
-	reference := p.m.Drift.ReferenceSeconds
 	switch {
 	case !p.m.recorded():
 		p.say("the tuning record does not name them: it is written, so that a deployment keeps them")
 	case p.m.Release && p.m.Record.HoldUntil != "":
 		p.say("the targets are released")
-	case reference > 0 && math.Abs(reference-p.ReferenceSeconds) > reference*2*DeadBand:
-		p.say("the drift alarm compares with %g s: it is given %.4g s", reference, p.ReferenceSeconds)
+	case p.alarmIsOff():
+		p.say("the drift alarm compares with %g s: it is given %.4g s", p.m.Drift.ReferenceSeconds, p.ReferenceSeconds)
 	default:
 		return
 	}
@@ -371,18 +370,34 @@ func (p *deciding) fallBack() error {
 		}
 		p.Wanted = Targets(targets.Rounded())
 	}
+	p.ReferenceSeconds = record.Reference().Seconds()
 	if near(p.m.Current, p.Wanted) {
 		p.keep(keptBy[backlog.TooFewSamples])
-		if p.m.Release && record.HoldUntil != "" {
-			p.say("the targets are released")
-			p.WorthChanging, p.Outcome = true, outcomeRecord
-		}
+		p.recordWithoutSamples()
 		return nil
 	}
 	p.say("the %.4g s of the last retune stand in, and those in force are not made for them", record.ProcessingSeconds)
 	p.WorthChanging, p.Outcome, p.Targets = true, outcomeChange, p.Wanted
-	p.ReferenceSeconds = p.ProcessingSeconds
 	return nil
+}
+
+// recordWithoutSamples ends a hold, and puts the drift alarm right after an update that was rolled back.
+func (p *deciding) recordWithoutSamples() {
+	switch {
+	case p.m.Release && p.m.Record.HoldUntil != "":
+		p.say("the targets are released")
+	case p.alarmIsOff():
+		p.say("the drift alarm compares with %g s: it is given %.4g s", p.m.Drift.ReferenceSeconds, p.ReferenceSeconds)
+	default:
+		return
+	}
+	p.WorthChanging, p.Outcome = true, outcomeRecord
+}
+
+// alarmIsOff tells whether the drift alarm compares with something else than what the targets are right for.
+func (p *deciding) alarmIsOff() bool {
+	reference := p.m.Drift.ReferenceSeconds
+	return reference > 0 && math.Abs(reference-p.ReferenceSeconds) > reference*2*DeadBand
 }
 
 // near tells whether targets are within the dead band of others.

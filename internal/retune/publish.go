@@ -129,6 +129,9 @@ func (r PublishRequest) record() *Record {
 		Since:             d.Since,
 		Execution:         m.Execution,
 	}
+	if d.ReferenceSeconds != d.ProcessingSeconds {
+		record.ReferenceSeconds = d.ReferenceSeconds
+	}
 	if d.By == ByReplay {
 		record.Tuning = &d.Tuning
 	}
@@ -136,6 +139,7 @@ func (r PublishRequest) record() *Record {
 	if old != nil && d.By == ByRecord {
 		// What was known stays known: there was too little to measure.
 		record.Samples, record.MeasuredAt, record.Tuning = old.Samples, old.MeasuredAt, old.Tuning
+		record.ReferenceSeconds = old.ReferenceSeconds
 	}
 	if old != nil {
 		record.Refused = old.Refused

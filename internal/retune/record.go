@@ -1,6 +1,7 @@
 package retune
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +18,12 @@ import (
 // Record is the tuning record: what the last retune that changed something measured and applied. It lives in an SSM
 // parameter, so that a deployment, which writes the policies anew, can ask for the tuned targets.
 type Record struct {
-	ProcessingSeconds float64   `json:"processingSeconds"`
-	Samples           int       `json:"samples"`
-	MeasuredAt        time.Time `json:"measuredAt"`
+	ProcessingSeconds float64 `json:"processingSeconds"`
+	// ReferenceSeconds is the duration that Targets are right for, where that is not ProcessingSeconds because they went
+	// only part of the way; else 0.
+	ReferenceSeconds float64   `json:"referenceSeconds,omitempty"`
+	Samples          int       `json:"samples"`
+	MeasuredAt       time.Time `json:"measuredAt"`
 	Targets
 	// Promise that the targets were made for. A deployment that leaves it alone gets exactly these targets back; one
 	// that changes it gets new ones for ProcessingSeconds.
@@ -82,7 +86,12 @@ func (r Record) Holds(at time.Time) (until time.Time, holds bool) {
 	return until, err == nil && at.Before(until)
 }
 
-// Processing is the duration that the targets were made for.
+// Reference is the duration that the targets are right for: what the drift alarm compares with.
+func (r Record) Reference() time.Duration {
+	return seconds(cmp.Or(r.ReferenceSeconds, r.ProcessingSeconds))
+}
+
+// Processing is the duration that was measured for the targets.
 func (r Record) Processing() time.Duration { return seconds(r.ProcessingSeconds) }
 
 func (r Record) validate() error {

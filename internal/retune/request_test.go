@@ -3,6 +3,8 @@ package retune
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,4 +85,25 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("%q became %+v", input, got)
 		}
 	})
+}
+
+// TestTheInputIsDescribed: each field of the input is in the page about the retune and in the comment of its machine.
+func TestTheInputIsDescribed(t *testing.T) {
+	_, err := ParseRequest(json.RawMessage(`{"x":1}`), defaults, noon)
+	_, list, _ := strings.Cut(err.Error(), "allowed: ")
+	fields := strings.Split(list, ", ")
+	if len(fields) != 13 {
+		t.Errorf("fields %q", fields)
+	}
+	for _, file := range []string{"../../docs/retune.md", "../../statemachines/retune.asl.json"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range fields {
+			if !regexp.MustCompile(`\b` + field + `\b`).Match(text) {
+				t.Errorf("%s does not say what %s is", file, field)
+			}
+		}
+	}
 }

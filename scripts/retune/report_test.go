@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,27 @@ func TestHistory(t *testing.T) {
 	golden(t, "history.golden", historyTable(runs))
 	if got := historyTable(nil); !strings.Contains(got, "no retune") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestFollowerKnowsTheMachine: the steps that it tells of, and the one before which it reports, are states.
+func TestFollowerKnowsTheMachine(t *testing.T) {
+	definition, err := os.ReadFile("../../statemachines/retune.asl.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("report.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := regexp.MustCompile(`"((?:[A-Z]\w+ ?)+\??)"`).FindAllSubmatch(source, -1)
+	for _, step := range steps {
+		if !strings.Contains(string(definition), string(step[0])+": {") {
+			t.Errorf("%s is no state", step[0])
+		}
+	}
+	if len(steps) < 9 {
+		t.Errorf("only %d steps", len(steps))
 	}
 }
 

@@ -67,7 +67,7 @@ func addTaskRoles(s *stack) {
 			Resource: inCluster("task/${Cluster}/*"),
 		},
 		statement{
-			Comment: "Answers to canaries. The machine needs the service, which needs this role: it is known by its name.",
+			Comment: "Answers to canaries. The machine needs the service, which needs this role: so only by its name.",
 			Effect:  "Allow", Action: []string{"states:SendTaskFailure", "states:SendTaskSuccess"},
 			Resource: arn("states", "stateMachine:${AWS::StackName}-"+verifyTitle),
 		},

@@ -56,7 +56,7 @@ func againName() string { return cfn.Sub("${AWS::StackName}-retune-again") }
 
 // boundsOwner says who moves the bounds of the task count within MinTasks and
 // MaxTasks: the retune or the band.
-func boundsOwner() string { return "retune" }
+func boundsOwner() string { return either(bandEnabled, "band", "retune") }
 
 // addRetune makes the machine that measures the processing duration and moves
 // both targets to it, and what starts it: a schedule, a change of the stack,

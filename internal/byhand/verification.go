@@ -44,12 +44,14 @@ func words(output json.RawMessage) string {
 		return strings.Join(append([]string{
 			fmt.Sprintf("%s, %.0f messages processed", said.Verdict, said.After.Processed),
 		}, said.Problems...), "; ")
+	case said.Summary != "":
+		return said.Summary
 	case said.Error != "":
 		return said.Error + message(said.Cause)
-	case said.Summary == "" && said.TaskDefinition != "":
+	case said.TaskDefinition != "":
 		return "answered by " + said.TaskDefinition
 	}
-	return said.Summary
+	return ""
 }
 
 // message is what the cause of an error says, behind a colon; a worker's cause is a JSON text.

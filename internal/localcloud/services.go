@@ -3,9 +3,12 @@ package localcloud
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -21,14 +24,14 @@ import (
 // startServices mounts the services that Go serves and starts their periodic work.
 func (c *Cloud) startServices() {
 	period := time.Duration(float64(time.Minute) / c.config.Speed)
-	aws := c.AWSConfig()
-	topics := sns.NewFromConfig(aws)
+	client := c.AWSConfig()
+	topics := sns.NewFromConfig(client)
 	c.monitoring = monitoring.New(monitoring.Config{
 		Account: ministack.Account, Region: ministack.Region,
 		Period:           period,
 		PublicationDelay: time.Duration(float64(c.config.MetricDelay) / c.config.Speed),
-		Queues:           monitoring.NewSQSQueues(sqs.NewFromConfig(aws)),
-		Machines:         monitoring.NewSFNMachines(sfn.NewFromConfig(aws)),
+		Queues:           monitoring.NewSQSQueues(sqs.NewFromConfig(client)),
+		Machines:         monitoring.NewSFNMachines(sfn.NewFromConfig(client)),
 		Services:         c.containerInsights,
 		Event:            c.eventsOf("aws.cloudwatch"),
 		Notify: func(ctx context.Context, topic, subject, message string) error {
@@ -42,7 +45,7 @@ func (c *Cloud) startServices() {
 	c.autoscaling = autoscaling.New(autoscaling.Config{
 		Account: ministack.Account, Region: ministack.Region,
 		Period:    period,
-		ECS:       ecs.NewFromConfig(aws),
+		ECS:       ecs.NewFromConfig(client),
 		Monitor:   c.monitoring,
 		Event:     c.eventsOf("aws.application-autoscaling"),
 		Authorize: authorize,
@@ -96,6 +99,18 @@ func (c *Cloud) eventsOf(source string) func(context.Context, string, []string, 
 // PutEvent puts an event whose source is AWS itself ("aws.codepipeline") onto the default bus, which clients may not.
 func (c *Cloud) PutEvent(ctx context.Context, source, detailType string, resources []string, detail any) error {
 	return c.emulator.PutEvent(ctx, source, detailType, resources, detail)
+}
+
+// As configures clients as a role that a service of AWS acts in, such as codepipeline.amazonaws.com: the role's trust
+// policy must name the service, and its permissions are those of each call. The keys are valid for an hour.
+func (c *Cloud) As(ctx context.Context, role, service string) (aws.Config, error) {
+	keys, err := c.emulator.RoleCredentials(ctx, role, service, "localcloud", time.Hour)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("act as %s: %w", role, err)
+	}
+	config := c.AWSConfig()
+	config.Credentials = credentials.NewStaticCredentialsProvider(keys.AccessKey, keys.SecretKey, keys.SessionToken)
+	return config, nil
 }
 
 // Services answers the counts of every ECS service now.

@@ -62,3 +62,47 @@ func TestLocalComputedTimeouts(t *testing.T) {
 		})
 	}
 }
+
+// TestLocalTaskTokenPermissions: who may answer a token is decided by the machine that waits for it.
+func TestLocalTaskTokenPermissions(t *testing.T) {
+	cloud := start(t, localcloud.Config{})
+	queues, api := sqs.NewFromConfig(cloud.AWSConfig()), sfn.NewFromConfig(cloud.AWSConfig())
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := makeRole(t, cloud, "machine", `"sqs:SendMessage"`)
+	definition := `{"StartAt":"Wait","States":{"Wait":{"Type":"Task","End":true,
+		"Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+		"Parameters":{"QueueUrl":"` + *queue.QueueUrl + `","MessageBody.$":"$$.Task.Token"}}}}`
+	wait := func(name string) (token string) {
+		t.Helper()
+		machine, err := api.CreateStateMachine(t.Context(),
+			&sfn.CreateStateMachineInput{Name: &name, Definition: &definition, RoleArn: &role})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := api.StartExecution(t.Context(),
+			&sfn.StartExecutionInput{StateMachineArn: machine.StateMachineArn}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := queues.ReceiveMessage(t.Context(),
+			&sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, WaitTimeSeconds: 10})
+		if err != nil || len(out.Messages) != 1 {
+			t.Fatalf("no token came: %v", err)
+		}
+		return *out.Messages[0].Body
+	}
+	mine, theirs := wait("mine"), wait("theirs")
+	user := sfn.NewFromConfig(makeUser(t, cloud))
+	allow(t, cloud, `{"Effect":"Allow","Action":"states:SendTaskSuccess",`+
+		`"Resource":"arn:aws:states:us-east-1:000000000000:stateMachine:mine"}`)
+	answer := func(token string) error {
+		_, err := user.SendTaskSuccess(t.Context(), &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String("{}")})
+		return err
+	}
+	refused(t, answer(theirs), "states:SendTaskSuccess")
+	if err := answer(mine); err != nil {
+		t.Errorf("the token of the machine that the policy names is refused: %v", err)
+	}
+}

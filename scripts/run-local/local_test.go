@@ -27,6 +27,7 @@ func TestLocalStory(t *testing.T) {
 	defer cancel()
 	o := options{
 		root: root, speed: 30, stack: "story", trace: "azure_llm_conv_1h_10s", rate: 40, minTasks: 1, maxTasks: 10,
+		parts: []string{scalingPart},
 	}
 	err = run(ctx, terminal.NewLog(&told), o)
 	t.Logf("the story:\n%s", told.String())
@@ -51,6 +52,40 @@ func TestLocalStory(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(root, ".local", "running.env")); !os.IsNotExist(err) {
 		t.Errorf("the environment file of the closed engine is still there: %v", err)
+	}
+}
+
+// TestLocalReleases brings a good version and four bad ones out while load runs. It fails when one of them does not end
+// as it should, or a message is lost or done twice, for then run does.
+func TestLocalReleases(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	o := options{root: root, speed: 20, stack: "releases", minTasks: 1, maxTasks: 10, parts: []string{deploymentsPart}}
+	err = run(ctx, terminal.NewLog(&told), o)
+	t.Logf("the story:\n%s", told.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`side by side\s+[1-9]\d* old tasks and [1-9]\d* new ones run`,
+		`Send Canary\s+answered by releases-worker:2`,
+		`Send Canary\s+CanaryFailed: releases-worker:3: the table of results has no column total`,
+		`good\s+verified\s.*releases-worker:2 `,
+		`canary\s+VersionRolledBack\s.*releases-worker:2\s+1\s+the new version took the canary and failed`,
+		`crash\s+RolloutStoppedByECS\s.*releases-worker:2 .*circuit breaker`,
+		`slow\s+VersionRolledBack\s.*releases-worker:2\s+1\s+messages take longer`,
+		`poison\s+VersionRolledBack\s.*releases-worker:2\s+1\s+\d+ messages were set aside`,
+		`set aside\s+[1-9]\d*, and [1-9]\d* of them brought back and processed`,
+		`lost\s+0\n`, `done twice\s+0\n`,
+	} {
+		if !regexp.MustCompile(want).MatchString(told.String()) {
+			t.Errorf("the story does not tell %s", want)
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"sqs-dynamic-target-tracking/internal/stack"
@@ -33,6 +35,7 @@ type options struct {
 	rate      float64 // messages a minute of the trace
 	minTasks  int
 	maxTasks  int
+	parts     []string // of the story
 	keep      bool
 	setupOnly bool
 	verbose   bool
@@ -50,11 +53,13 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 40, "mean number of the trace's messages a minute")
 	flag.IntVar(&o.minTasks, "min", 1, "MinTasks; with 0 the service starts from zero and goes back to it")
 	flag.IntVar(&o.maxTasks, "max", 10, "MaxTasks")
+	told := flag.String("parts", strings.Join(allParts(), ","), "what the story tells, separated by commas")
 	flag.BoolVar(&o.keep, "keep", false, "leave the engine running at the end, and print how to look around")
 	flag.BoolVar(&o.setupOnly, "setup-only", false, "deploy and tell no story")
 	flag.BoolVar(&o.verbose, "v", false, "show what sam prints")
 	flag.Usage = usage
 	flag.Parse()
+	o.parts = strings.Split(*told, ",")
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := o.complete()
@@ -73,12 +78,33 @@ func main() {
 	}
 }
 
+// A part of the story is told or left out as a whole.
+const (
+	scalingPart     = "scaling"
+	deploymentsPart = "deployments"
+)
+
+var parts = []struct {
+	name     string
+	chapters int
+}{{scalingPart, 4}, {deploymentsPart, 1}}
+
+func allParts() (names []string) {
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// tells tells whether a part belongs to the story.
+func (o options) tells(part string) bool { return slices.Contains(o.parts, part) }
+
 func usage() {
 	fmt.Fprint(flag.CommandLine.Output(), `Usage: go run ./scripts/run-local [flags]
 
 Builds and deploys the whole system on this machine (real SAM CLI, emulator, real Lambda binaries, real worker
-processes), plays the blueprint's load and a real trace through it, retunes, and sums up. Needs no AWS account and no
-Docker. Everything is written into .local.
+processes), plays the blueprint's load and a real trace through it, retunes, brings a good and four bad versions of the
+worker out under load, and sums up. Needs no AWS account and no Docker. Everything is written into .local.
 
 `)
 	flag.PrintDefaults()
@@ -99,6 +125,11 @@ func (o *options) complete() error {
 	if o.rate <= 0 || o.minTasks < 0 || o.maxTasks < max(1, o.minTasks) {
 		return fmt.Errorf("-rate %g, -min %d, -max %d: a rate is above 0, and 0 <= min <= max",
 			o.rate, o.minTasks, o.maxTasks)
+	}
+	for _, part := range o.parts {
+		if !slices.Contains(allParts(), part) {
+			return fmt.Errorf("-parts names %q; there are %s", part, strings.Join(allParts(), ", "))
+		}
 	}
 	if _, err := trace.Open(o.trace); err != nil {
 		return err // now, not when its chapter comes

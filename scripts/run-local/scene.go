@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -77,6 +78,10 @@ type scene struct {
 	scaling autoscaling.View
 	began   time.Time // of the story, to place activities in its time
 	speed   float64
+	// release is the newest step of the version that is brought out, deployments those of the service meanwhile; blank
+	// in other chapters.
+	release     string
+	deployments []ecstypes.Deployment
 }
 
 // moment is one point of the plots.
@@ -94,6 +99,7 @@ type camera struct {
 
 	mu         sync.Mutex
 	chapter    string
+	release    string
 	chapters   []turn
 	film       []moment
 	activities map[string]tracking.Activity
@@ -110,6 +116,20 @@ func (c *camera) call(number int, chapter string) {
 	defer c.mu.Unlock()
 	c.chapter = chapter
 	c.chapters = append(c.chapters, turn{number: number, at: c.world.story(time.Since(c.began))})
+}
+
+// note keeps what is being done to bring a version out; "" when nothing is.
+func (c *camera) note(release string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release = release
+}
+
+// newest is the last scene that was taken.
+func (c *camera) newest() scene {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
 }
 
 // turn is the beginning of a chapter.
@@ -135,8 +155,15 @@ func (c *camera) look(ctx context.Context) (scene, error) {
 		return scene{}, err
 	}
 	c.mu.Lock()
+	s.chapter, s.release = c.chapter, c.release
+	c.mu.Unlock()
+	if s.release != "" {
+		if s.deployments, err = deployments(ctx, c.world.ecs, c.world.cluster, c.world.workers); err != nil {
+			return scene{}, err
+		}
+	}
+	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.chapter = c.chapter
 	c.film = append(c.film, moment{
 		at: s.at, queue: queue, desired: s.tasks.Desired, running: s.tasks.Running,
 		policies: s.scaling.Policies,

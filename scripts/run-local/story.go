@@ -68,16 +68,19 @@ func (w *world) tell(ctx context.Context, screen *terminal.Screen) error {
 		filming <- err
 	}()
 
-	err := w.chapters(ctx, screen, camera)
+	releases, err := w.chapters(ctx, screen, camera)
 	cancel(nil)
 	if filmErr := <-filming; filmErr != nil {
 		err = filmErr
 	}
 	screen.Clear()
 	if err != nil {
+		if len(releases) > 0 {
+			screen.Printf("\n%s", releaseTable(releases, w.storyTime(camera), w.story))
+		}
 		return err
 	}
-	return w.sumUp(context.WithoutCancel(ctx), screen, camera)
+	return w.sumUp(context.WithoutCancel(ctx), screen, camera, releases)
 }
 
 // film shows the scene twice a second until the story ends or the emulator does.
@@ -103,15 +106,41 @@ func (w *world) film(ctx context.Context, screen *terminal.Screen, camera *camer
 	}
 }
 
-// chapters plays one after the other.
-func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *camera) error {
-	chapter := func(number int, format string, args ...any) {
-		title := fmt.Sprintf("%d of 4: ", number) + fmt.Sprintf(format, args...)
+// chapters plays the parts of the story that were asked for. It returns what was brought out.
+func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *camera) ([]release, error) {
+	number, all := 0, 0
+	for _, p := range parts {
+		if w.tells(p.name) {
+			all += p.chapters
+		}
+	}
+	chapter := func(format string, args ...any) {
+		number++
+		title := fmt.Sprintf("%d of %d: ", number, all) + fmt.Sprintf(format, args...)
 		camera.call(number, title)
 		screen.Printf("%s", screen.Paint(terminal.Bold, "chapter "+title))
 	}
+	if w.tells(scalingPart) {
+		if err := w.playScaling(ctx, screen, camera, chapter); err != nil {
+			return nil, err
+		}
+	}
+	if !w.tells(deploymentsPart) {
+		return nil, nil
+	}
+	chapter("a good version and four bad ones are brought out, while %g messages of %s come each minute",
+		steadyLoad, wholeSeconds(firstDuration))
+	releases, err := w.playDeployments(ctx, screen, camera)
+	if err != nil {
+		return releases, err
+	}
+	return releases, w.awaitDone(ctx, camera)
+}
 
-	chapter(1, "the blueprint's load, %d messages of %s each minute, by the produce machine",
+// playScaling is how the service follows its load, and what a retune does.
+func (w *world) playScaling(ctx context.Context, screen *terminal.Screen, camera *camera,
+	chapter func(string, ...any)) error {
+	chapter("the blueprint's load, %d messages of %s each minute, by the produce machine",
 		produce.DefaultMessages, wholeSeconds(firstDuration))
 	if err := w.blueprintLoad(ctx); err != nil {
 		return err
@@ -121,7 +150,7 @@ func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *c
 	if err != nil {
 		return err
 	}
-	chapter(2, "%.0f minutes of the trace %s at %g messages a minute; from its middle on they take %s instead of %s",
+	chapter("%.0f minutes of the trace %s at %g messages a minute; from its middle on they take %s instead of %s",
 		traceLength.Minutes(), w.trace, w.rate, wholeSeconds(laterDuration), wholeSeconds(firstDuration))
 	group, groupCtx := errgroup.WithContext(ctx)
 	longer := make(chan time.Time, 1)
@@ -131,7 +160,7 @@ func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *c
 		return err
 	}
 
-	chapter(4, "no more messages: the queue empties, and tasks go once both policies agree")
+	chapter("no more messages: the queue empties, and tasks go once both policies agree")
 	return w.awaitRest(ctx, screen, camera)
 }
 
@@ -202,7 +231,7 @@ func (w *world) spec(name string, duration time.Duration) (produce.Spec, error) 
 
 // retuneWhileItPlays waits until enough of the longer messages were measured, then tries a retune and makes it.
 func (w *world) retuneWhileItPlays(ctx context.Context, longer <-chan time.Time,
-	chapter func(int, string, ...any)) error {
+	chapter func(string, ...any)) error {
 	var since time.Time
 	select {
 	case <-ctx.Done():
@@ -213,7 +242,7 @@ func (w *world) retuneWhileItPlays(ctx context.Context, longer <-chan time.Time,
 	if err := pause(ctx, w.fast(measure)); err != nil {
 		return err
 	}
-	chapter(3, "the retune, first as a dry run, then for real, while the trace plays on")
+	chapter("the retune, first as a dry run, then for real, while the trace plays on")
 	for _, dry := range []bool{true, false} {
 		_, err := w.execute(ctx, w.retune, map[string]any{
 			"dryRun": dry, "reason": "longer messages", "windowMinutes": time.Since(since).Minutes(),
@@ -243,9 +272,7 @@ func (w *world) awaitRest(ctx context.Context, screen *terminal.Screen, camera *
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
-		camera.mu.Lock()
-		now = camera.last
-		camera.mu.Unlock()
+		now = camera.newest()
 		if now.account.Open == 0 && now.queue == (counts{}) && now.tasks.Running == w.minTasks {
 			return nil
 		}
@@ -253,6 +280,20 @@ func (w *world) awaitRest(ctx context.Context, screen *terminal.Screen, camera *
 	screen.Printf("the story ends here, %.0f minutes after the last message was sent: %d tasks run (the minimum is "+
 		"%d), %d messages are left", longestEnd.Minutes(), now.tasks.Running, w.minTasks, now.account.Open)
 	return nil
+}
+
+// awaitDone waits until every message is done.
+func (w *world) awaitDone(ctx context.Context, camera *camera) error {
+	deadline := time.Now().Add(w.fast(longestEnd))
+	for time.Now().Before(deadline) {
+		if now := camera.newest(); now.account.Open == 0 && now.queue == (counts{}) {
+			return nil
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil // the summary tells what is left
 }
 
 // pause waits, unless ctx ends before.

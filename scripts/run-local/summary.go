@@ -13,10 +13,18 @@ import (
 
 // sumUp prints what became of the messages, the targets and the tasks. It is an error when a message was lost or done
 // twice: that is the promise that needs no delay.
-func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera) error {
-	account := w.ledger.Account(w.queue)
+func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera, releases []release) error {
+	account, dead := w.ledger.Account(w.queue), w.ledger.Account(w.dead)
+	broughtIn := 0
+	for _, r := range releases {
+		broughtIn += r.broughtIn
+	}
+	account.Sent -= broughtIn // they had been sent before
 	screen.Printf("\n%s\n", screen.Paint(terminal.Bold, "summary, in the time of the story"))
-	screen.Printf("%s", w.messages(account))
+	screen.Printf("%s", w.messages(account, dead, broughtIn))
+	if len(releases) > 0 {
+		screen.Printf("%s", releaseTable(releases, w.storyTime(camera), w.story))
+	}
 	produced, err := w.executions(ctx, "produce", w.produce)
 	if err != nil {
 		return err
@@ -25,8 +33,12 @@ func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *came
 	if err != nil {
 		return err
 	}
+	verifications, err := w.executions(ctx, "verify", w.verify)
+	if err != nil {
+		return err
+	}
 	screen.Printf("%s", retuneTable(retunes, w.storyTime(camera)))
-	screen.Printf("%s", countTable(produced, retunes))
+	screen.Printf("%s", countTable(produced, retunes, verifications))
 	screen.Printf("%s", w.scalings(camera))
 	picture, err := w.drawFilm(camera)
 	if err != nil {
@@ -36,24 +48,36 @@ func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *came
 	switch {
 	case account.Open > 0:
 		return fmt.Errorf("%d messages of %d were not processed", account.Open, account.Sent)
+	case dead.Open > 0 || account.SetAside > broughtIn:
+		return fmt.Errorf("%d messages of %d are in the dead-letter queue", max(dead.Open, account.SetAside-broughtIn),
+			account.Sent)
 	case account.Repeated > 0:
 		return fmt.Errorf("%d messages of %d were done twice", account.Repeated, account.Sent)
 	}
 	return nil
 }
 
-func (w *world) messages(account sqswatch.Account) string {
-	return table(
-		[]string{"messages", "sent", fmt.Sprint(account.Sent)},
-		[]string{"", "processed", fmt.Sprint(account.Processed)},
-		[]string{"", "lost", fmt.Sprint(account.Open)},
-		[]string{"", "done twice", fmt.Sprint(account.Repeated)},
+func (w *world) messages(account, dead sqswatch.Account, broughtIn int) string {
+	rows := [][]string{
+		{"messages", "sent", fmt.Sprint(account.Sent)},
+		{"", "processed", fmt.Sprint(account.Processed)},
+		{"", "lost", fmt.Sprint(account.Open + dead.Open)},
+		{"", "done twice", fmt.Sprint(account.Repeated)},
+	}
+	if account.SetAside > 0 {
+		rows = append(rows, []string{"", "set aside", fmt.Sprintf("%d, and %d of them brought back and processed",
+			account.SetAside, broughtIn)})
+	}
+	if account.Canaries > 0 {
+		rows = append(rows, []string{"", "canaries", fmt.Sprint(account.Canaries)})
+	}
+	return table(append(rows,
 		[]string{"wait", "p50", seconds(w.story(account.Quantile(0.5)))},
 		[]string{"", "p95", seconds(w.story(account.Quantile(0.95)))},
 		[]string{"promise", "kept for", fmt.Sprintf("%.1f %% of the messages: they started within %s",
 			100*account.Within(w.fast(acceptableDelay)), wholeSeconds(acceptableDelay))},
 		[]string{"", "error bar", fmt.Sprintf("± %.2f s (latency of a call to the emulator)", w.errorBar.Seconds())},
-	)
+	)...)
 }
 
 // storyTime writes times of this machine in that of the story.

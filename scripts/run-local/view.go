@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sqs-dynamic-target-tracking/internal/localcloud/autoscaling"
 	"sqs-dynamic-target-tracking/internal/terminal"
 	"sqs-dynamic-target-tracking/internal/tracking"
@@ -32,7 +34,28 @@ func (s scene) lines(screen *terminal.Screen) []string {
 	block = append(block, fmt.Sprintf("  wait     p50 %8s   p95 %8s   started within %s: %.1f %%",
 		s.story(s.account.Quantile(0.5)), s.story(s.account.Quantile(0.95)), wholeSeconds(acceptableDelay),
 		100*s.account.Within(time.Duration(float64(acceptableDelay)/s.speed))))
+	if s.release != "" {
+		block = append(block, s.deploymentLines(screen)...)
+	}
 	return append(block, s.activityLines(screen)...)
+}
+
+// deploymentLines are what is being done to bring a version out, and which tasks run of which version.
+func (s scene) deploymentLines(screen *terminal.Screen) []string {
+	const shown = 2
+	lines := make([]string, 1+shown)
+	lines[0] = "  release  " + screen.Paint(terminal.Yellow, s.release)
+	for i := range min(shown, len(s.deployments)) {
+		d := s.deployments[i]
+		state := strings.ToLower(strings.ReplaceAll(string(d.RolloutState), "_", " "))
+		if aws.ToString(d.Status) != "PRIMARY" {
+			state = "going"
+		}
+		lines[1+i] = fmt.Sprintf("  version  %s %s  %d running, %d wanted, %d starting   %s",
+			terminal.Bar(float64(d.RunningCount), float64(s.scaling.Bounds.Max), 20),
+			shortDefinition(aws.ToString(d.TaskDefinition)), d.RunningCount, d.DesiredCount, d.PendingCount, state)
+	}
+	return lines
 }
 
 // shortName leaves the name of the stack out of a policy's.
@@ -94,6 +117,9 @@ func (s scene) line() string {
 		s.queue.inFlight, s.tasks.Running, s.tasks.Desired)
 	for _, p := range s.scaling.Policies {
 		text += fmt.Sprintf("  %s %.1f/%.1f", shortName(p), p.Value, p.Target)
+	}
+	if s.release != "" {
+		text += "  " + s.release
 	}
 	return text
 }

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"sqs-dynamic-target-tracking/internal/localcloud/autoscaling"
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
 	"sqs-dynamic-target-tracking/internal/localcloud/sqswatch"
@@ -78,6 +81,31 @@ func TestSceneShowsTheStepFromZero(t *testing.T) {
 	const want = "\n  from zero  a first task while messages wait and none runs   out  1 of 2  ok\n"
 	if got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n"); !strings.Contains(got, want) {
 		t.Errorf("the scene reads\n%s\nwithout %q", got, want)
+	}
+}
+
+// TestSceneShowsARelease: what is being done, and which tasks run of which version.
+func TestSceneShowsARelease(t *testing.T) {
+	scene := given()
+	scene.release = "slow: Check Outcome          watching, 41 messages processed"
+	deployment := func(definition, status string, state ecstypes.DeploymentRolloutState, running, desired int32) ecstypes.Deployment {
+		return ecstypes.Deployment{
+			TaskDefinition: aws.String("arn:aws:ecs:us-east-1:000000000000:task-definition/" + definition),
+			Status:         &status, RolloutState: state, RunningCount: running, DesiredCount: desired, PendingCount: desired - running,
+		}
+	}
+	scene.deployments = []ecstypes.Deployment{
+		deployment("stack-worker:5", "PRIMARY", ecstypes.DeploymentRolloutStateInProgress, 2, 5),
+		deployment("stack-worker:2", "ACTIVE", ecstypes.DeploymentRolloutStateCompleted, 5, 5),
+	}
+	want := strings.Join([]string{
+		"  release  slow: Check Outcome          watching, 41 messages processed",
+		"  version  ████░░░░░░░░░░░░░░░░ stack-worker:5  2 running, 5 wanted, 3 starting   in progress",
+		"  version  ██████████░░░░░░░░░░ stack-worker:2  5 running, 5 wanted, 0 starting   going",
+		"",
+	}, "\n")
+	if got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n"); !strings.Contains(got, want) {
+		t.Errorf("the scene reads\n%s\nwithout\n%s", got, want)
 	}
 }
 

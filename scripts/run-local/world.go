@@ -6,11 +6,13 @@ import (
 	"io"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -18,6 +20,7 @@ import (
 	"sqs-dynamic-target-tracking/internal/awsconfig"
 	"sqs-dynamic-target-tracking/internal/execution"
 	"sqs-dynamic-target-tracking/internal/localcloud"
+	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
 	"sqs-dynamic-target-tracking/internal/localcloud/sqswatch"
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
@@ -32,6 +35,10 @@ const (
 	period          = time.Minute
 	startUp         = 45 * time.Second // of a task: Fargate needs 20 to 70 s
 	protectionSpell = 10 * time.Minute
+	verifyRollout   = 10 * time.Minute // longest wait for the rollout of a version
+	verifySoak      = 5 * time.Minute  // how long its outcome is watched
+	verifyBaseline  = 10 * time.Minute // what it is compared with
+	verifyRollback  = 10 * time.Minute
 )
 
 // world is the deployed system, in a time that runs speed times as fast.
@@ -42,11 +49,19 @@ type world struct {
 	queueURL string
 	queue    string // its name
 	workers  string // name of the service
+	deadURL  string // dead-letter queue
+	dead     string // its name
+	cluster  string // name of its cluster
 	produce  string // ARN of the produce machine
 	retune   string // ARN of the retune machine
+	verify   string // ARN of the verify machine
 	rule     string // that starts the produce machine each minute
+	topic    string // ARN, gets alarms and failures
 	errorBar time.Duration
+	// repository of the worker's images, and name of the pipeline that brings them out.
+	repository, pipelineName string
 
+	ecs       *ecs.Client
 	sqs       *sqs.Client
 	events    *eventbridge.Client
 	sfn       *sfn.Client
@@ -74,8 +89,18 @@ func (o options) parameters() map[string]string {
 		"ScaleOutCooldownSeconds":  whole(cooldown),
 		"ScaleInCooldownSeconds":   whole(cooldown),
 		"ProtectionSpellSeconds":   seconds(protectionSpell),
-		"MinTasks":                 strconv.Itoa(o.minTasks),
-		"MaxTasks":                 strconv.Itoa(o.maxTasks),
+		"VerifyStartSeconds":       seconds(2 * startUp),
+		"VerifyRolloutSeconds":     seconds(verifyRollout),
+		"VerifySoakSeconds":        seconds(verifySoak),
+		"VerifyBaselineSeconds":    seconds(verifyBaseline),
+		"VerifyRollbackSeconds":    seconds(verifyRollback),
+		// Nobody calls this repository: what its pushes would do is played in.
+		"RepositoryOwner": "nobody",
+		"RepositoryName":  "worker",
+		"ConnectionArn": fmt.Sprintf("arn:aws:codeconnections:%s:%s:connection/none", ministack.Region,
+			ministack.Account),
+		"MinTasks": strconv.Itoa(o.minTasks),
+		"MaxTasks": strconv.Itoa(o.maxTasks),
 	}
 }
 
@@ -120,6 +145,7 @@ func setUp(ctx context.Context, screen *terminal.Screen, o options) (*world, err
 func (w *world) connect(ctx context.Context, tell func(string)) error {
 	cfg := w.cloud.AWSConfig()
 	w.sqs, w.events, w.sfn = sqs.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg), sfn.NewFromConfig(cfg)
+	w.ecs = ecs.NewFromConfig(cfg)
 	w.following = execution.Follower{Client: w.sfn, Interval: 200 * time.Millisecond}
 	outputs, err := stack.Describe(ctx, cloudformation.NewFromConfig(cfg), w.stack)
 	if err != nil {
@@ -127,13 +153,15 @@ func (w *world) connect(ctx context.Context, tell func(string)) error {
 	}
 	for key, value := range map[string]*string{
 		"QueueUrl": &w.queueURL, "QueueName": &w.queue, "ServiceName": &w.workers, "ProduceStateMachineArn": &w.produce,
-		"RetuneStateMachineArn": &w.retune, "TestMessageProducerRuleArn": &w.rule,
+		"RetuneStateMachineArn": &w.retune, "TestMessageProducerRuleArn": &w.rule, "DeadLetterQueueUrl": &w.deadURL,
+		"ClusterName": &w.cluster, "VerifyStateMachineArn": &w.verify, "WorkerRepositoryUri": &w.repository,
+		"NotificationTopicArn": &w.topic, "PipelineName": &w.pipelineName,
 	} {
 		if *value, err = outputs.Get(key); err != nil {
 			return err
 		}
 	}
-	w.rule = filepath.Base(w.rule)
+	w.rule, w.dead = filepath.Base(w.rule), path.Base(w.deadURL)
 	w.cloud.WatchSQS(func(call sqswatch.Call) { _ = w.ledger.Observe(call) })
 
 	w.errorBar, err = w.measureErrorBar(ctx)

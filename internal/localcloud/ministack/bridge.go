@@ -169,9 +169,16 @@ type Credentials struct {
 
 // TaskCredentials are keys of an ECS task's role, whose trust policy must name ecs-tasks.amazonaws.com.
 func (p *Process) TaskCredentials(ctx context.Context, role, session string, valid time.Duration) (Credentials, error) {
+	return p.RoleCredentials(ctx, role, "ecs-tasks.amazonaws.com", session, valid)
+}
+
+// RoleCredentials are keys of a role as a service of AWS gets them, which the role's trust policy must name.
+func (p *Process) RoleCredentials(ctx context.Context, role, service, session string, valid time.Duration) (
+	Credentials, error,
+) {
 	var answer Credentials
 	err := p.call(ctx, "iam/role-credentials", map[string]any{
-		"role": role, "service": "ecs-tasks.amazonaws.com", "session": session, "seconds": valid.Seconds(),
+		"role": role, "service": service, "session": session, "seconds": valid.Seconds(),
 		"account": Account, "region": Region,
 	}, &answer)
 	return answer, err

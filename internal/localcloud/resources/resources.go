@@ -41,6 +41,7 @@ func New(config aws.Config) *Maker {
 	addAlarms(kinds, config)
 	addNetwork(kinds, config)
 	addCapacityProviders(kinds, config)
+	addTaskDefinitions(kinds, config)
 	addRecords(kinds)
 	return &Maker{kinds}
 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,15 +45,17 @@ func setup(t *testing.T) (*Maker, aws.Config, *fakeAWS) {
 
 // fakeAWS answers EC2's query calls and ECS's JSON calls.
 type fakeAWS struct {
-	calls []string
-	fail  string // code that EC2 answers with
+	calls   []string
+	answers map[string]string // of ECS, by action
+	fail    string            // code that EC2 answers with
 }
 
 func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		f.calls = append(f.calls, target+" "+string(body))
-		_, _ = io.WriteString(w, `{}`)
+		answer := cmp.Or(f.answers[target[strings.LastIndexByte(target, '.')+1:]], `{}`)
+		_, _ = io.WriteString(w, answer)
 		return
 	}
 	form, _ := url.ParseQuery(string(body))

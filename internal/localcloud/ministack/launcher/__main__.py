@@ -49,6 +49,7 @@ def main():
     ecs_deployments.install()
     announce.install()
     state_machines.honour_computed_timeouts()
+    state_machines.check_tokens_by_machine()
     execution_logs.install()
     resource_types.install(go, settings["resourceTypes"])
 

@@ -58,7 +58,8 @@ def _of_primary(update):
         from ministack.core.concurrency import resource_lock
         from ministack.services import ecs
 
-        cluster, reference = ecs._resolve_cluster_name(data.get("cluster")), ecs._resolve_service_ref(data.get("service"))
+        cluster = ecs._resolve_cluster_name(data.get("cluster"))
+        reference = ecs._resolve_service_ref(data.get("service"))
         key = f"{cluster}/{reference[0]}" if cluster and reference else ""
         service = ecs._services.get(key)
         if service:

@@ -98,7 +98,8 @@ def role_credentials(request):
     if not role or role.get("Arn") != role_arn or not _trusts(role, service):
         raise bridge.Refused(
             f"ECS was unable to assume the role '{role_arn}' that was provided for this task. Please verify that the "
-            "role being passed has the proper trust relationship and permissions.")
+            "role being passed has the proper trust relationship and permissions." if service.startswith("ecs-tasks.")
+            else f"{service} is not allowed to assume the role '{role_arn}', or there is none.")
     secret = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
     access_key = "ASIA" + secret[:16].upper()
     credentials = {"accessKey": access_key, "secretKey": secret, "sessionToken": uuid.uuid4().hex,

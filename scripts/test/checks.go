@@ -204,7 +204,7 @@ func machines(ctx context.Context, b *bench) error {
 
 var (
 	placeholder    = regexp.MustCompile(`\$\{\w+\}`)
-	timeExpression = regexp.MustCompile(`("TimeoutSeconds": )"\{%[^"]*%\}"`)
+	timeExpression = regexp.MustCompile(`("(?:Timeout)?Seconds": )"\{%[^"]*%\}"`)
 )
 
 func unit(ctx context.Context, b *bench) error {

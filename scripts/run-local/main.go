@@ -53,7 +53,8 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 40, "mean number of the trace's messages a minute")
 	flag.IntVar(&o.minTasks, "min", 1, "MinTasks; with 0 the service starts from zero and goes back to it")
 	flag.IntVar(&o.maxTasks, "max", 10, "MaxTasks")
-	told := flag.String("parts", strings.Join(allParts(), ","), "what the story tells, separated by commas")
+	told := flag.String("parts", scalingPart+","+deploymentsPart,
+		"what the story tells, separated by commas: "+strings.Join(allParts(), ", "))
 	flag.BoolVar(&o.keep, "keep", false, "leave the engine running at the end, and print how to look around")
 	flag.BoolVar(&o.setupOnly, "setup-only", false, "deploy and tell no story")
 	flag.BoolVar(&o.verbose, "v", false, "show what sam prints")
@@ -82,12 +83,13 @@ func main() {
 const (
 	scalingPart     = "scaling"
 	deploymentsPart = "deployments"
+	burstPart       = "burst"
 )
 
 var parts = []struct {
 	name     string
 	chapters int
-}{{scalingPart, 4}, {deploymentsPart, 1}}
+}{{scalingPart, 4}, {deploymentsPart, 1}, {burstPart, 2}}
 
 func allParts() (names []string) {
 	for _, p := range parts {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -16,6 +17,7 @@ type reel struct {
 	minutes           []float64
 	visible, inFlight []float64
 	desired, running  []float64
+	floor, ceiling    []float64
 	policies          map[string]policyReel // by the policy's short name
 }
 
@@ -29,6 +31,7 @@ func develop(film []moment) reel {
 		r.inFlight = append(r.inFlight, float64(m.queue.inFlight))
 		r.desired = append(r.desired, float64(m.desired))
 		r.running = append(r.running, float64(m.running))
+		r.floor, r.ceiling = append(r.floor, float64(m.bounds.Min)), append(r.ceiling, float64(m.bounds.Max))
 		for _, p := range m.policies {
 			name := shortName(p)
 			of := r.policies[name]
@@ -59,6 +62,7 @@ func (w *world) drawFilm(c *camera) (string, error) {
 		}}
 	}
 	tasks := chart.Panel{Title: "tasks", Marks: []chart.Mark{
+		chart.Band{Name: "bounds", X: r.minutes, Low: r.floor, High: r.ceiling, Color: chart.Gray},
 		chart.Line{Name: "running", X: r.minutes, Y: r.running, Color: chart.Green, Step: true, Fill: true},
 		chart.Line{Name: "wanted", X: r.minutes, Y: r.desired, Color: chart.Gray, Step: true, Dashed: true},
 	}}
@@ -82,29 +86,37 @@ func (w *world) drawFilm(c *camera) (string, error) {
 		},
 	}
 	path := filepath.Join(w.cloud.Dir(), "story.svg")
-	file, err := os.Create(path)
-	if err != nil {
-		return "", err
-	}
-	if err := picture.WriteSVG(file); err != nil {
-		file.Close()
-		return "", err
-	}
-	return path, file.Close()
+	return path, writePicture(path, picture)
 }
 
-// plotTasks draws the tasks for the terminal, where they are few with a row for each.
+func writePicture(path string, picture chart.Chart) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(picture.WriteSVG(file), file.Close())
+}
+
+// plotTasks draws the tasks for the terminal.
 func plotTasks(screen *terminal.Screen, film []moment) string {
-	const mostRows = 16
 	r := develop(film)
+	return plotCounts(screen,
+		chart.Line{Name: "running", X: r.minutes, Y: r.running, Color: chart.Green, Step: true},
+		chart.Line{Name: "wanted", X: r.minutes, Y: r.desired, Color: chart.Gray, Step: true})
+}
+
+// plotCounts draws numbers of tasks, where they are few with a row for each.
+func plotCounts(screen *terminal.Screen, lines ...chart.Line) string {
+	const mostRows = 16
+	var counts []float64
+	for _, l := range lines {
+		counts = append(counts, l.Y...)
+	}
 	height := 0 // the plot's own
-	if counts := slices.Concat(r.desired, r.running); len(counts) > 0 {
+	if len(counts) > 0 {
 		if span := slices.Max(counts) - slices.Min(counts); span < mostRows {
 			height = int(span) + 1
 		}
 	}
-	return chart.Text{Color: screen.Live(), XLabel: "minutes", Height: height, Lines: []chart.Line{
-		{Name: "running", X: r.minutes, Y: r.running, Color: chart.Green, Step: true},
-		{Name: "wanted", X: r.minutes, Y: r.desired, Color: chart.Gray, Step: true},
-	}}.String()
+	return chart.Text{Color: screen.Live(), XLabel: "minutes", Height: height, Lines: lines}.String()
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +79,7 @@ type scene struct {
 	scaling autoscaling.View
 	began   time.Time // of the story, to place activities in its time
 	speed   float64
+	limits  tracking.Bounds // MinTasks and MaxTasks, within which the bounds may move
 	// release is the newest step of the version that is brought out, deployments those of the service meanwhile; blank
 	// in other chapters.
 	release     string
@@ -89,6 +91,7 @@ type moment struct {
 	at               time.Duration // since the story began
 	queue            counts
 	desired, running int
+	bounds           tracking.Bounds
 	policies         []autoscaling.PolicyView
 }
 
@@ -118,6 +121,16 @@ func (c *camera) call(number int, chapter string) {
 	c.chapters = append(c.chapters, turn{number: number, at: c.world.story(time.Since(c.began))})
 }
 
+// doing says in the chapter's line what takes a while; "" takes it away.
+func (c *camera) doing(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.chapter, _, _ = strings.Cut(c.chapter, " — ")
+	if what != "" {
+		c.chapter += " — " + what
+	}
+}
+
 // note keeps what is being done to bring a version out; "" when nothing is.
 func (c *camera) note(release string) {
 	c.mu.Lock()
@@ -138,6 +151,13 @@ type turn struct {
 	at     time.Duration
 }
 
+// between are the moments of the film from one time of the story to another.
+func (c *camera) between(from, to time.Duration) []moment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(c.film), func(m moment) bool { return m.at < from || m.at >= to })
+}
+
 // look takes one scene and keeps what the summary needs of it.
 func (c *camera) look(ctx context.Context) (scene, error) {
 	queue, err := c.world.counts(ctx)
@@ -146,7 +166,7 @@ func (c *camera) look(ctx context.Context) (scene, error) {
 	}
 	s := scene{
 		at: c.world.story(time.Since(c.began)), queue: queue, account: c.world.ledger.Account(c.world.queue),
-		began: c.began, speed: c.world.speed,
+		began: c.began, speed: c.world.speed, limits: tracking.Bounds{Min: c.world.minTasks, Max: c.world.maxTasks},
 	}
 	if s.tasks, err = c.world.service(ctx); err != nil {
 		return scene{}, err
@@ -166,7 +186,7 @@ func (c *camera) look(ctx context.Context) (scene, error) {
 	defer c.mu.Unlock()
 	c.film = append(c.film, moment{
 		at: s.at, queue: queue, desired: s.tasks.Desired, running: s.tasks.Running,
-		policies: s.scaling.Policies,
+		bounds: s.scaling.Bounds, policies: s.scaling.Policies,
 	})
 	for _, activity := range s.scaling.Activities {
 		c.activities[activity.ID] = activity

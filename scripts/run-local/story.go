@@ -68,19 +68,19 @@ func (w *world) tell(ctx context.Context, screen *terminal.Screen) error {
 		filming <- err
 	}()
 
-	releases, err := w.chapters(ctx, screen, camera)
+	told, err := w.chapters(ctx, screen, camera)
 	cancel(nil)
 	if filmErr := <-filming; filmErr != nil {
 		err = filmErr
 	}
 	screen.Clear()
 	if err != nil {
-		if len(releases) > 0 {
-			screen.Printf("\n%s", releaseTable(releases, w.storyTime(camera), w.story))
+		if len(told.releases) > 0 {
+			screen.Printf("\n%s", releaseTable(told.releases, w.storyTime(camera), w.story))
 		}
 		return err
 	}
-	return w.sumUp(context.WithoutCancel(ctx), screen, camera, releases)
+	return w.sumUp(context.WithoutCancel(ctx), screen, camera, told)
 }
 
 // film shows the scene twice a second until the story ends or the emulator does.
@@ -106,8 +106,14 @@ func (w *world) film(ctx context.Context, screen *terminal.Screen, camera *camer
 	}
 }
 
-// chapters plays the parts of the story that were asked for. It returns what was brought out.
-func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *camera) ([]release, error) {
+// results are what the parts of the story gave, besides what the camera has seen.
+type results struct {
+	releases []release
+	takes    []take
+}
+
+// chapters plays the parts of the story that were asked for.
+func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *camera) (told results, err error) {
 	number, all := 0, 0
 	for _, p := range parts {
 		if w.tells(p.name) {
@@ -122,19 +128,23 @@ func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *c
 	}
 	if w.tells(scalingPart) {
 		if err := w.playScaling(ctx, screen, camera, chapter); err != nil {
-			return nil, err
+			return told, err
 		}
 	}
-	if !w.tells(deploymentsPart) {
-		return nil, nil
+	if w.tells(deploymentsPart) {
+		chapter("a good version and four bad ones are brought out, while %g messages of %s come each minute",
+			steadyLoad, wholeSeconds(firstDuration))
+		if told.releases, err = w.playDeployments(ctx, screen, camera); err != nil {
+			return told, err
+		}
+		if err := w.awaitDone(ctx, camera); err != nil {
+			return told, err
+		}
 	}
-	chapter("a good version and four bad ones are brought out, while %g messages of %s come each minute",
-		steadyLoad, wholeSeconds(firstDuration))
-	releases, err := w.playDeployments(ctx, screen, camera)
-	if err != nil {
-		return releases, err
+	if w.tells(burstPart) {
+		told.takes, err = w.playBursts(ctx, screen, camera, chapter)
 	}
-	return releases, w.awaitDone(ctx, camera)
+	return told, err
 }
 
 // playScaling is how the service follows its load, and what a retune does.

@@ -13,17 +13,24 @@ import (
 
 // sumUp prints what became of the messages, the targets and the tasks. It is an error when a message was lost or done
 // twice: that is the promise that needs no delay.
-func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera, releases []release) error {
+func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *camera, told results) error {
 	account, dead := w.ledger.Account(w.queue), w.ledger.Account(w.dead)
 	broughtIn := 0
-	for _, r := range releases {
+	for _, r := range told.releases {
 		broughtIn += r.broughtIn
 	}
 	account.Sent -= broughtIn // they had been sent before
 	screen.Printf("\n%s\n", screen.Paint(terminal.Bold, "summary, in the time of the story"))
 	screen.Printf("%s", w.messages(account, dead, broughtIn))
-	if len(releases) > 0 {
-		screen.Printf("%s", releaseTable(releases, w.storyTime(camera), w.story))
+	if len(told.releases) > 0 {
+		screen.Printf("%s", releaseTable(told.releases, w.storyTime(camera), w.story))
+	}
+	if len(told.takes) > 0 {
+		drawn, err := w.drawTakes(told.takes)
+		if err != nil {
+			return err
+		}
+		screen.Printf("%s\n%sas a picture: %s\n", w.burstTable(told.takes), plotTakes(screen, told.takes), drawn)
 	}
 	produced, err := w.executions(ctx, "produce", w.produce)
 	if err != nil {
@@ -37,7 +44,9 @@ func (w *world) sumUp(ctx context.Context, screen *terminal.Screen, camera *came
 	if err != nil {
 		return err
 	}
-	screen.Printf("%s", retuneTable(retunes, w.storyTime(camera)))
+	if len(retunes) > 0 {
+		screen.Printf("%s", retuneTable(retunes, w.storyTime(camera)))
+	}
 	screen.Printf("%s", countTable(produced, retunes, verifications))
 	screen.Printf("%s", w.scalings(camera))
 	picture, err := w.drawFilm(camera)

@@ -21,8 +21,7 @@ func (s scene) lines(screen *terminal.Screen) []string {
 		fmt.Sprintf("  queue    visible %5d   in flight %4d   │ sent %6d   processed %6d   done twice %d",
 			s.queue.visible, s.queue.inFlight, s.account.Sent, s.account.Processed, s.account.Repeated),
 		fmt.Sprintf("  tasks    %s %d running, %d wanted, %d starting   (%d to %d)",
-			terminal.Bar(float64(s.tasks.Running), float64(s.scaling.Bounds.Max), 20), s.tasks.Running, s.tasks.Desired,
-			s.tasks.Pending, s.scaling.Bounds.Min, s.scaling.Bounds.Max),
+			s.taskBar(20), s.tasks.Running, s.tasks.Desired, s.tasks.Pending, s.scaling.Bounds.Min, s.scaling.Bounds.Max),
 	}
 	for _, policy := range s.scaling.Policies {
 		block = append(block, policyLine(screen, policy))
@@ -52,10 +51,26 @@ func (s scene) deploymentLines(screen *terminal.Screen) []string {
 			state = "going"
 		}
 		lines[1+i] = fmt.Sprintf("  version  %s %s  %d running, %d wanted, %d starting   %s",
-			terminal.Bar(float64(d.RunningCount), float64(s.scaling.Bounds.Max), 20),
+			terminal.Bar(float64(d.RunningCount), float64(s.limits.Max), 20),
 			shortDefinition(aws.ToString(d.TaskDefinition)), d.RunningCount, d.DesiredCount, d.PendingCount, state)
 	}
 	return lines
+}
+
+// taskBar is as wide as MaxTasks. Where a band has moved the bounds, the range that it leaves to the policies is shaded.
+func (s scene) taskBar(width int) string {
+	most := max(s.limits.Max, s.scaling.Bounds.Max)
+	bar := []rune(terminal.Bar(float64(s.tasks.Running), float64(most), width))
+	if s.scaling.Bounds == s.limits {
+		return string(bar)
+	}
+	cell := func(tasks int) int { return int(float64(tasks)/float64(most)*float64(width) + 0.5) }
+	for i := max(0, cell(s.scaling.Bounds.Min)-1); i < cell(s.scaling.Bounds.Max); i++ {
+		if bar[i] == '░' {
+			bar[i] = '▒'
+		}
+	}
+	return string(bar)
 }
 
 // shortName leaves the name of the stack out of a policy's.

@@ -31,7 +31,7 @@ func given() scene {
 	}
 	return scene{
 		chapter: "1 of 4: the beginning", at: 7*time.Minute + 3*time.Second, began: began, speed: 20,
-		queue: counts{visible: 118, inFlight: 3},
+		queue: counts{visible: 118, inFlight: 3}, limits: tracking.Bounds{Min: 1, Max: 10},
 		account: sqswatch.Account{Sent: 150, Processed: 29, Waits: []time.Duration{
 			time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second,
 		}},
@@ -79,6 +79,16 @@ func TestSceneShowsTheStepFromZero(t *testing.T) {
 	scene := given()
 	scene.scaling.Steps = []tracking.AlarmStatus{{State: tracking.StateOK, Breaching: 1, Needed: 2}}
 	const want = "\n  from zero  a first task while messages wait and none runs   out  1 of 2  ok\n"
+	if got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n"); !strings.Contains(got, want) {
+		t.Errorf("the scene reads\n%s\nwithout %q", got, want)
+	}
+}
+
+// TestSceneShowsTheBand: the range that the band leaves to the policies is shaded.
+func TestSceneShowsTheBand(t *testing.T) {
+	scene := given()
+	scene.tasks.Running, scene.scaling.Bounds = 3, tracking.Bounds{Min: 5, Max: 8}
+	const want = "  tasks    ██████░░░▒▒▒▒▒▒▒░░░░ 3 running, 10 wanted, 9 starting   (5 to 8)\n"
 	if got := strings.Join(scene.lines(terminal.NewLog(nil)), "\n"); !strings.Contains(got, want) {
 		t.Errorf("the scene reads\n%s\nwithout %q", got, want)
 	}

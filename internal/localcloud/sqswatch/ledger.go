@@ -236,11 +236,16 @@ func (l *Ledger) onAccepted(call Call, effectOf func(entry) func(*message)) erro
 
 // Account sums up the messages of the queue with that name.
 func (l *Ledger) Account(queue string) Account {
+	return l.AccountBetween(queue, time.Time{}, time.Now().Add(time.Hour))
+}
+
+// AccountBetween sums up the messages that were sent to the queue within [from, to).
+func (l *Ledger) AccountBetween(queue string, from, to time.Time) Account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var sum Account
 	for m := range maps.Values(l.messages) {
-		if m.queue != queue {
+		if m.queue != queue || m.sent.Before(from) || !m.sent.Before(to) {
 			continue
 		}
 		if m.canary {

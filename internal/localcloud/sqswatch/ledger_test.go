@@ -149,6 +149,16 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+func TestAccountBetween(t *testing.T) {
+	l := &Ledger{}
+	for second, id := range []string{"a", "b", "c"} {
+		observe(t, l, time.Duration(second)*time.Second, "SendMessage", document{}, document{"MessageId": id})
+	}
+	if got := l.AccountBetween("jobs", start.Add(time.Second), start.Add(2*time.Second)); got.Sent != 1 || got.Open != 1 {
+		t.Errorf("within the second second: %+v, want one message", got)
+	}
+}
+
 func TestWaits(t *testing.T) {
 	account := Account{Waits: []time.Duration{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}
 	for q, want := range map[float64]time.Duration{0: 1, 0.5: 6, 0.95: 10, 1: 10} {

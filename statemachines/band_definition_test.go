@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestBandDefinition: like the other machines, but that a failed step ends no run, and that no execution tells of itself:
-// it would do so each minute.
+// TestBandDefinition: like the other machines, but that a failed step ends no run, and that no execution tells of
+// itself: it would do so each minute.
 func TestBandDefinition(t *testing.T) {
 	d, text := load(t, "band")
 	checkConnected(t, "band", d)

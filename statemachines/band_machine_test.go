@@ -167,7 +167,7 @@ func testBandWays(t *testing.T, w *bandWorld) {
 			e = w.look(t)
 			return e.status == sfntypes.ExecutionStatusFailed
 		})
-		w.failed(t, e, "no look was believed: ", "the counts have read zero for two minutes in which messages were sent")
+		w.failed(t, e, "no look was believed: ", "the counts have read zero for two minutes in which messages were")
 		w.inForce(t, before)
 		if n := count(e.path, "Arm Dead Man") + count(e.path, "Move Bounds"); n != 0 {
 			t.Errorf("wrote %d times: %v", n, e.path)
@@ -245,13 +245,14 @@ func testBandAtWork(t *testing.T, w *bandWorld) {
 		w.eventually(t, "the log has a line of the look", func() bool {
 			return strings.Contains(w.logged(t), "floor 12, ceiling 12") && strings.Contains(w.logged(t), ": backlog")
 		})
-		w.eventually(t, "the tasks leave after it", func() bool { return w.bounds(t).Ceiling <= 2 && w.desired(t) <= 2 })
+		w.eventually(t, "the tasks leave", func() bool { return w.bounds(t).Ceiling <= 2 && w.desired(t) <= 2 })
 	})
 	t.Run("a change of the limits", func(t *testing.T) {
 		w.deploy(t, map[string]string{"MaxTasks": "9"})
 		w.eventually(t, "the looks go on within them", func() bool { return w.bounds(t).Ceiling <= 2 })
 		w.load(t, 150, 1)
-		w.eventually(t, "the ceiling is the new one", func() bool { return w.bounds(t) == band.Bounds{Floor: 9, Ceiling: 9} })
+		both := band.Bounds{Floor: 9, Ceiling: 9}
+		w.eventually(t, "the ceiling is the new one", func() bool { return w.bounds(t) == both })
 		w.eventually(t, "the burst is over", func() bool { return w.bounds(t).Ceiling <= 2 })
 	})
 	t.Run("the looks stop as a burst begins", func(t *testing.T) {
@@ -267,10 +268,9 @@ func testBandAtWork(t *testing.T, w *bandWorld) {
 		w.inForce(t, band.Bounds{Floor: 0, Ceiling: 9})
 	})
 	t.Run("switched off", func(t *testing.T) {
-		w.deploy(t, map[string]string{"MaxTasks": "10"}) // the schedule is enabled again
 		w.startLooks(t)
 		w.eventually(t, "the looks go on", func() bool { return len(w.actions(t)) == 2 })
-		w.deploy(t, map[string]string{"BandState": "DISABLED"})
+		w.deploy(t, map[string]string{"BandState": "DISABLED", "MaxTasks": "10"}) // both at once: the new limits count
 		w.inForce(t, band.Bounds{Floor: 0, Ceiling: 10})
 		if left := w.actions(t); len(left) > 0 {
 			t.Errorf("still scheduled: %v", left)
@@ -283,14 +283,15 @@ func testBandAtWork(t *testing.T, w *bandWorld) {
 
 // testBandDeleted: nothing of it outlives the stack, though a run is at work.
 func testBandDeleted(t *testing.T, w *bandWorld) {
-	w.deploy(t, map[string]string{"BandState": "ENABLED"})
-	w.eventually(t, "a run is at work", func() bool { return w.state(t).Run != "" })
+	w.write(t, steps.State{Owner: steps.OfBand})
+	w.launchBand(t)
+	w.eventually(t, "a run is at work", func() bool { return w.state(t).Run != "" && len(w.actions(t)) == 2 })
 	var out strings.Builder
 	if err := w.cloud.Delete(t.Context(), stackName, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	_, err := ssm.NewFromConfig(w.config).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(bandParameter)})
-	if err == nil {
+	in := &ssm.GetParameterInput{Name: aws.String(bandParameter)}
+	if _, err := ssm.NewFromConfig(w.config).GetParameter(t.Context(), in); err == nil {
 		t.Error("the parameter is still there")
 	}
 }
@@ -335,15 +336,16 @@ func (w *bandWorld) eventually(t *testing.T, what string, happened func() bool) 
 	t.Helper()
 	for end := time.Now().Add(90 * time.Second); !happened(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it never happened that %s: bounds %+v, %d tasks wanted, state %+v, scheduled %v", what, w.bounds(t),
-				w.desired(t), w.state(t), w.actions(t))
+			t.Fatalf("it never happened that %s: bounds %+v, %d tasks wanted, state %+v, scheduled %v", what,
+				w.bounds(t), w.desired(t), w.state(t), w.actions(t))
 		}
 	}
 }
 
 func (w *bandWorld) state(t *testing.T) steps.State {
 	t.Helper()
-	got, err := ssm.NewFromConfig(w.config).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(bandParameter)})
+	in := &ssm.GetParameterInput{Name: aws.String(bandParameter)}
+	got, err := ssm.NewFromConfig(w.config).GetParameter(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,9 +432,10 @@ func (w *bandWorld) actions(t *testing.T) []string {
 
 func (w *bandWorld) activities(t *testing.T) (causes []string) {
 	t.Helper()
-	got, err := w.scaling().DescribeScalingActivities(t.Context(), &applicationautoscaling.DescribeScalingActivitiesInput{
+	in := &applicationautoscaling.DescribeScalingActivitiesInput{
 		ServiceNamespace: aastypes.ServiceNamespaceEcs, ResourceId: w.resource(t),
-	})
+	}
+	got, err := w.scaling().DescribeScalingActivities(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -453,9 +456,10 @@ func (w *bandWorld) desired(t *testing.T) int {
 
 func (w *bandWorld) logged(t *testing.T) string {
 	t.Helper()
-	got, err := cloudwatchlogs.NewFromConfig(w.config).FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{
+	in := &cloudwatchlogs.FilterLogEventsInput{
 		LogGroupName: aws.String(w.output(t, "BandLogGroup")), Limit: aws.Int32(10000),
-	})
+	}
+	got, err := cloudwatchlogs.NewFromConfig(w.config).FilterLogEvents(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func changeCount() statement {
 // the next follows in a minute.
 func addBandAlarm(s *stack) {
 	a := alarm{
-		description: "No run of the band has ended well for 5 periods: its looks fail, or have stopped. The scheduled " +
+		description: "No run of the band has ended well for 5 periods: its looks fail, or have stopped. Scheduled " +
 			"actions give the bounds back to target tracking; look at the band's logs.",
 		metrics:    []metric{executions("ended", "ExecutionsSucceeded", bandMachine)},
 		comparison: below, threshold: 1, periods: 5, datapoints: 5,

@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// The switch is asked whenever what it depends on changes, and comes after what it must not be undone by. When the stack
-// is deleted it goes before them.
+// The switch is asked whenever what it depends on changes, and comes after what it must not be undone by. When the
+// stack is deleted it goes before them.
 func TestTheSwitchOfTheBand(t *testing.T) {
 	d := committed(t)
 	for property, wanted := range map[string]any{
@@ -32,7 +32,8 @@ func TestTheBandsMachine(t *testing.T) {
 	d := committed(t)
 	want(t, "type", d.property(t, machineID(bandMachine), "Type"), "EXPRESS")
 	want(t, "schedule", d.property(t, "BandTimer", "ScheduleExpression"), "rate(1 minute)")
-	want(t, "looks", d.property(t, machineID(bandMachine), "DefinitionSubstitutions.LookSeconds"), ref("BandLookSeconds"))
+	looks := d.property(t, machineID(bandMachine), "DefinitionSubstitutions.LookSeconds")
+	want(t, "time between looks", looks, ref("BandLookSeconds"))
 }
 
 // Looks that fail and looks that have stopped are one alarm, which no data sets off too.

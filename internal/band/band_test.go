@@ -98,7 +98,8 @@ func TestDecide(t *testing.T) {
 		"a count older than a minute is not compared with": {
 			look: func(l *Look) { l.Visible = 52 },
 			memory: Memory{LookedAt: noon.Add(-LookInterval), At: noon.Add(-LookInterval), Ceiling: 8, Counts: []Count{
-				{At: noon.Add(-80 * time.Second), InFlight: 8}, {At: noon.Add(-20 * time.Second), Visible: 52, InFlight: 8},
+				{At: noon.Add(-80 * time.Second), InFlight: 8},
+				{At: noon.Add(-20 * time.Second), Visible: 52, InFlight: 8},
 			}},
 			want: Bounds{8, 8}, why: "arrivals",
 		},
@@ -293,20 +294,20 @@ func TestRefuses(t *testing.T) {
 		look     func(*Look)
 		field    string
 	}{
-		"no delay":            {func(s *Settings) { s.AcceptableDelay = 0 }, nil, "acceptable delay"},
-		"no concurrency":      {func(s *Settings) { s.Concurrency = 0 }, nil, "concurrency"},
-		"negative minimum":    {func(s *Settings) { s.MinTasks = -1 }, nil, "minimum of tasks"},
-		"bounds descend":      {func(s *Settings) { s.MinTasks = 101 }, nil, "maximum of tasks"},
-		"no task allowed":     {func(s *Settings) { s.MinTasks, s.MaxTasks = 0, 0 }, nil, "maximum of tasks"},
-		"no time":             {func(s *Settings) { s.LookInterval = 0 }, nil, "time between looks"},
-		"no moment":           {nil, func(l *Look) { l.At = time.Time{} }, "moment of the look"},
-		"negative visible":    {nil, func(l *Look) { l.Visible = -1 }, "messages visible"},
-		"negative in flight":  {nil, func(l *Look) { l.InFlight = -1 }, "messages in flight"},
-		"negative running":    {nil, func(l *Look) { l.Running = -1 }, "running tasks"},
-		"no duration":         {nil, func(l *Look) { l.ProcessingSeconds = 0 }, "processing duration in seconds"},
-		"duration not a time": {nil, func(l *Look) { l.ProcessingSeconds = math.NaN() }, "processing duration in seconds"},
-		"sent not a number":   {nil, func(l *Look) { l.Sent[1].Messages = math.NaN() }, "messages sent"},
-		"period of nothing":   {nil, func(l *Look) { l.Sent[0].PeriodSeconds = 0 }, "metric period in seconds"},
+		"no delay":           {func(s *Settings) { s.AcceptableDelay = 0 }, nil, "acceptable delay"},
+		"no concurrency":     {func(s *Settings) { s.Concurrency = 0 }, nil, "concurrency"},
+		"negative minimum":   {func(s *Settings) { s.MinTasks = -1 }, nil, "minimum of tasks"},
+		"bounds descend":     {func(s *Settings) { s.MinTasks = 101 }, nil, "maximum of tasks"},
+		"no task allowed":    {func(s *Settings) { s.MinTasks, s.MaxTasks = 0, 0 }, nil, "maximum of tasks"},
+		"no time":            {func(s *Settings) { s.LookInterval = 0 }, nil, "time between looks"},
+		"no moment":          {nil, func(l *Look) { l.At = time.Time{} }, "moment of the look"},
+		"negative visible":   {nil, func(l *Look) { l.Visible = -1 }, "messages visible"},
+		"negative in flight": {nil, func(l *Look) { l.InFlight = -1 }, "messages in flight"},
+		"negative running":   {nil, func(l *Look) { l.Running = -1 }, "running tasks"},
+		"no duration":        {nil, func(l *Look) { l.ProcessingSeconds = 0 }, "processing duration in seconds"},
+		"duration unknown":   {nil, func(l *Look) { l.ProcessingSeconds = math.NaN() }, "processing duration in seconds"},
+		"sent not a number":  {nil, func(l *Look) { l.Sent[1].Messages = math.NaN() }, "messages sent"},
+		"period of nothing":  {nil, func(l *Look) { l.Sent[0].PeriodSeconds = 0 }, "metric period in seconds"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings, look, memory := template, steady(), before(9, 8)
@@ -428,7 +429,7 @@ func TestAFasterWorldSeesTheSame(t *testing.T) {
 			count.At = sooner(count.At)
 			remembered.Counts = append(remembered.Counts, count)
 		}
-		real, _, err := Decide(s, l, m)
+		slow, _, err := Decide(s, l, m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -436,8 +437,8 @@ func TestAFasterWorldSeesTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if real.Bounds != scaled.Bounds && math.Abs(real.RateNeed-scaled.RateNeed) > 1e-3 {
-			t.Fatalf("%s\n%s", real.Summary, scaled.Summary)
+		if slow.Bounds != scaled.Bounds && math.Abs(slow.RateNeed-scaled.RateNeed) > 1e-3 {
+			t.Fatalf("%s\n%s", slow.Summary, scaled.Summary)
 		}
 	})
 }

@@ -19,8 +19,8 @@ type Assumptions struct {
 	Sampling Sampling
 	// Staleness is how old the counts are that GetQueueAttributes answers.
 	Staleness time.Duration
-	// CountNoise is the share by which they are wrong at most, up or down. CountZeros is the share of the looks at which
-	// they read zero.
+	// CountNoise is the share by which they are wrong at most, up or down. CountZeros is the share of the looks at
+	// which they read zero.
 	CountNoise, CountZeros float64
 	// TransientReadings is the share of the periods in which the visible count of an empty queue reads as
 	// TransientCount.

@@ -6,6 +6,7 @@
 //	go run ./scripts/simulate -load arrivals.csv -sweep headroom=1:6:1,utilization=0.6:0.95:0.05
 //	go run ./scripts/simulate -from-stack my-stack                what your own queue would have done
 //	go run ./scripts/simulate -suite                              the comparison of docs/tuning.md
+//	go run ./scripts/simulate -band docs/band.md                  the figures and pictures of docs/band.md
 //	go run ./scripts/simulate -assumptions                        what is taken for granted, and how well it is known
 //
 // Nothing is changed anywhere.

@@ -18,6 +18,7 @@ import (
 type options struct {
 	load        loadSpec
 	suite       bool
+	band        string // page about the band to be written; empty: none
 	stack       string
 	local       bool
 	days        float64
@@ -84,6 +85,8 @@ func parse(args []string) (options, error) {
 
 func (o *options) registerScenario(flags *flag.FlagSet) {
 	flags.BoolVar(&o.suite, "suite", false, "compare on the loads of docs/tuning.md, and print its tables")
+	flags.StringVar(&o.band, "band", "", "compare the band with everything else, and write the figures of this page, "+
+		"docs/band.md, and the pictures beside it")
 	flags.StringVar(&o.stack, "from-stack", "", "take arrivals and durations from CloudWatch of this deployed stack")
 	flags.BoolVar(&o.local, "local", false, "-from-stack of the local engine that runs in this checkout")
 	flags.Float64Var(&o.days, "days", 7, "-from-stack: how many days back, at most 15")

@@ -24,6 +24,8 @@ func run(ctx context.Context, out io.Writer, screen *terminal.Screen, o options)
 	case o.listAssume:
 		listAssumptions(out, o.assume)
 		return nil
+	case o.band != "":
+		return runBand(ctx, out, screen, o)
 	case o.suite:
 		return runSuite(ctx, out, screen, o)
 	}

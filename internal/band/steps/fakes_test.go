@@ -129,7 +129,8 @@ func (c *cloud) DescribeScalableTargets(
 }
 
 func (c *cloud) RegisterScalableTarget(
-	_ context.Context, in *applicationautoscaling.RegisterScalableTargetInput, _ ...func(*applicationautoscaling.Options),
+	_ context.Context, in *applicationautoscaling.RegisterScalableTargetInput,
+	_ ...func(*applicationautoscaling.Options),
 ) (*applicationautoscaling.RegisterScalableTargetOutput, error) {
 	if err := c.fail["RegisterScalableTarget"]; err != nil {
 		return nil, err
@@ -153,7 +154,8 @@ func (c *cloud) PutScheduledAction(
 }
 
 func (c *cloud) DeleteScheduledAction(
-	_ context.Context, in *applicationautoscaling.DeleteScheduledActionInput, _ ...func(*applicationautoscaling.Options),
+	_ context.Context, in *applicationautoscaling.DeleteScheduledActionInput,
+	_ ...func(*applicationautoscaling.Options),
 ) (*applicationautoscaling.DeleteScheduledActionOutput, error) {
 	if err := c.fail["DeleteScheduledAction"]; err != nil {
 		return nil, err

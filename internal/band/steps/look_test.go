@@ -46,7 +46,8 @@ func TestTheFirstLookOfARun(t *testing.T) {
 func TestTheNextLookOfARunReadsNoMetrics(t *testing.T) {
 	c := world(t)
 	c.store(t, State{Owner: OfBand, Run: run, Until: noon.Add(time.Minute)})
-	before := Seen{Look: band.Look{ProcessingSeconds: 3, Sent: []band.Sent{{From: noon, PeriodSeconds: 60, Messages: 9}}}}
+	sent := []band.Sent{{From: noon, PeriodSeconds: 60, Messages: 9}}
+	before := Seen{Look: band.Look{ProcessingSeconds: 3, Sent: sent}}
 	memory := band.Memory{Ceiling: 12.25}
 	seen, err := c.looker().Look(t.Context(), LookRequest{Execution: run, Before: &before, Memory: &memory})
 	if err != nil {
@@ -135,7 +136,8 @@ func TestOneOwner(t *testing.T) {
 			c := world(t)
 			c.store(t, test.state)
 			before := c.parameter
-			_, look := c.looker().Look(t.Context(), LookRequest{Execution: run, Before: &Seen{}, Memory: &band.Memory{}})
+			next := LookRequest{Execution: run, Before: &Seen{}, Memory: &band.Memory{}}
+			_, look := c.looker().Look(t.Context(), next)
 			_, arm := c.armer().Arm(t.Context(), ArmRequest{Execution: run})
 			_, move := c.mover().Move(t.Context(), MoveRequest{run, band.Bounds{Floor: 5, Ceiling: 6}})
 			_, remember := Keeper{c, parameter}.Remember(t.Context(), RememberRequest{Execution: run})

@@ -70,12 +70,10 @@ func TestTheBandKeepsItsGoals(t *testing.T) {
 // stepsUp is eight busy tasks, then thirty from the first hour to the third, then eight again, as many as there are of
 // messages of 5 s.
 func stepsUp(length time.Duration, r *rand.Rand) []time.Duration {
-	low := simulation.Poisson(96)(length, r)
-	high := simulation.Poisson(264)(2*time.Hour, r)
-	for i := range high {
-		high[i] += time.Hour
+	all := simulation.Poisson(96)(length, r)
+	for _, at := range simulation.Poisson(264)(2*time.Hour, r) {
+		all = append(all, time.Hour+at)
 	}
-	all := append(low, high...)
 	slices.Sort(all)
 	return all
 }
@@ -147,7 +145,8 @@ func TestWrongCountsDoLittleHarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := run(t, policy.InBand(policy.Defaults()), l, func(s *simulation.Scenario) { test.wrong(&s.Assumptions) })
+			wrong := func(s *simulation.Scenario) { test.wrong(&s.Assumptions) }
+			got := run(t, policy.InBand(policy.Defaults()), l, wrong)
 			if got.Kept() < exact.Kept()-test.kept || got.TaskHours() > exact.TaskHours()*test.cost {
 				t.Errorf("keeps %.4f at %.0f task-hours; counts 30 s old: %.4f at %.0f",
 					got.Kept(), got.TaskHours(), exact.Kept(), exact.TaskHours())

@@ -144,8 +144,8 @@ func TestLocalScheduledActionsByCLI(t *testing.T) {
 	if got := desired(); got != 3 {
 		t.Errorf("with a minimum of 3 the service wants %d tasks at once", got)
 	}
-	in := func(seconds time.Duration) string {
-		return time.Now().Add(seconds * time.Second).UTC().Format("at(2006-01-02T15:04:05)")
+	in := func(seconds int) string {
+		return time.Now().Add(time.Duration(seconds) * time.Second).UTC().Format("at(2006-01-02T15:04:05)")
 	}
 	put := func(name, when, bounds string) {
 		t.Helper()
@@ -215,7 +215,8 @@ func TestLocalDriftAlarmByCLI(t *testing.T) {
 	measured := func(what string, value string, met func() bool) {
 		t.Helper()
 		eventually(t, what, func() bool {
-			c.run(nil, "cloudwatch", "put-metric-data", "--namespace", "N", "--metric-name", "Duration", "--value", value)
+			c.run(nil, "cloudwatch", "put-metric-data", "--namespace", "N", "--metric-name", "Duration",
+				"--value", value)
 			return met()
 		})
 	}

@@ -106,7 +106,9 @@ func TestLocalPermissionsOfECS(t *testing.T) {
 		refused bool
 	}{
 		{"UpdateService", func() error { return update("c", "mine") }, false},
-		{"UpdateService", func() error { return update("arn:aws:ecs:us-east-1:000000000000:cluster/c", "mine") }, false},
+		{"UpdateService", func() error {
+			return update("arn:aws:ecs:us-east-1:000000000000:cluster/c", "mine")
+		}, false},
 		{"UpdateService", func() error { return update("c", "other") }, true},
 		{"UpdateService", func() error { return update("d", "mine") }, true},
 		{"DescribeServices", func() error {

@@ -98,7 +98,8 @@ func TestLocalTaskTokenPermissions(t *testing.T) {
 	allow(t, cloud, `{"Effect":"Allow","Action":"states:SendTaskSuccess",`+
 		`"Resource":"arn:aws:states:us-east-1:000000000000:stateMachine:mine"}`)
 	answer := func(token string) error {
-		_, err := user.SendTaskSuccess(t.Context(), &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String("{}")})
+		_, err := user.SendTaskSuccess(t.Context(),
+			&sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String("{}")})
 		return err
 	}
 	refused(t, answer(theirs), "states:SendTaskSuccess")

@@ -39,12 +39,12 @@ type take struct {
 }
 
 // playBursts plays the same bursts for the two policies alone and with the band around them.
-func (w *world) playBursts(ctx context.Context, screen *terminal.Screen, camera *camera,
-	chapter func(string, ...any)) ([]take, error) {
+func (w *world) playBursts(ctx context.Context, camera *camera, chapter func(string, ...any)) ([]take, error) {
 	var takes []take
 	for _, t := range []struct{ name, title, state string }{
 		{"policies alone", "two bursts of %d messages a minute out of %d, for the two policies alone", "DISABLED"},
-		{"with the band", "the same bursts of %d messages a minute out of %d, with the band around the policies", "ENABLED"},
+		{"with the band", "the same bursts of %d messages a minute out of %d, with the band around the policies",
+			"ENABLED"},
 	} {
 		chapter(t.title, burst, quiet)
 		camera.doing("deploying the stack with BandState " + t.state)
@@ -188,8 +188,9 @@ func plotTakes(screen *terminal.Screen, takes []take) string {
 				chart.Line{Name: "floor and ceiling", X: r.minutes, Y: r.floor, Color: chart.Gray, Step: true},
 				chart.Line{X: r.minutes, Y: r.ceiling, Color: chart.Gray, Step: true})
 		}
-		lines = append(lines,
-			chart.Line{Name: "running, " + t.name, X: r.minutes, Y: r.running, Color: colors[i%len(colors)], Step: true})
+		lines = append(lines, chart.Line{
+			Name: "running, " + t.name, X: r.minutes, Y: r.running, Color: colors[i%len(colors)], Step: true,
+		})
 	}
 	return plotCounts(screen, lines...)
 }

@@ -19,10 +19,10 @@ func takesGiven() []take {
 		}
 		return film
 	}
-	waits := func(seconds ...time.Duration) sqswatch.Account {
+	waits := func(seconds ...int) sqswatch.Account {
 		a := sqswatch.Account{Sent: len(seconds)}
 		for _, s := range seconds {
-			a.Waits = append(a.Waits, s*time.Second)
+			a.Waits = append(a.Waits, time.Duration(s)*time.Second)
 		}
 		return a
 	}

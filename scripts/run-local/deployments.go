@@ -119,14 +119,17 @@ func (w *world) bringBack(ctx context.Context) (moved int, err error) {
 			return moved, err
 		}
 		for _, m := range out.Messages {
-			if _, err := w.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &w.queueURL, MessageBody: m.Body}); err != nil {
-				return moved, fmt.Errorf("send message %s to the queue again: %w", aws.ToString(m.MessageId), err)
+			id := aws.ToString(m.MessageId)
+			if _, err := w.sqs.SendMessage(ctx, &sqs.SendMessageInput{
+				QueueUrl: &w.queueURL, MessageBody: m.Body,
+			}); err != nil {
+				return moved, fmt.Errorf("send message %s to the queue again: %w", id, err)
 			}
 			moved++
 			if _, err := w.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{
 				QueueUrl: &w.deadURL, ReceiptHandle: m.ReceiptHandle,
 			}); err != nil {
-				return moved, fmt.Errorf("take message %s out of the dead-letter queue: %w", aws.ToString(m.MessageId), err)
+				return moved, fmt.Errorf("take message %s out of the dead-letter queue: %w", id, err)
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // TestVersionsAreThere: each version has its handler, and bad ones end as bad ones.
@@ -70,13 +72,46 @@ func TestReleaseTable(t *testing.T) {
 
 func TestSubjectOfANotification(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"Type":"Notification","Subject":"ALARM: \"dlq\" in us-east-1","Message":"{}"}`:    `ALARM: "dlq" in us-east-1`,
+		`{"Type":"Notification","Subject":"ALARM: \"dlq\" in x","Message":"{}"}`:            `ALARM: "dlq" in x`,
 		`{"Subject":"EventBridge Notification","Message":"\"The pipeline p\"\n\"ended.\""}`: "The pipeline p",
 		`{"Message":"one line"}`: "one line",
 		`no envelope`:            "no envelope",
 	} {
 		if got := subjectOf(body); got != want {
 			t.Errorf("subjectOf(%s) is %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestRolloutOf(t *testing.T) {
+	deployment := func(definition, status string, state types.DeploymentRolloutState, running int32) types.Deployment {
+		return types.Deployment{TaskDefinition: &definition, Status: &status, RolloutState: state, RunningCount: running}
+	}
+	const done, failed, going = types.DeploymentRolloutStateCompleted, types.DeploymentRolloutStateFailed,
+		types.DeploymentRolloutStateInProgress
+	for _, test := range []struct {
+		name string
+		all  []types.Deployment
+		own  types.DeploymentRolloutState // blank: gone
+		old  int32
+		back bool
+	}{
+		{"side by side", []types.Deployment{
+			deployment("new", "PRIMARY", going, 1), deployment("old", "ACTIVE", done, 3)}, going, 3, false},
+		{"done, old ones still stop", []types.Deployment{
+			deployment("new", "PRIMARY", done, 3), deployment("old", "ACTIVE", done, 2)}, done, 2, false},
+		{"done", []types.Deployment{deployment("new", "PRIMARY", done, 3)}, done, 0, false},
+		{"failed, on its way back", []types.Deployment{
+			deployment("new", "ACTIVE", failed, 0), deployment("old", "PRIMARY", going, 2)}, failed, 2, false},
+		{"failed, and back", []types.Deployment{deployment("old", "PRIMARY", done, 3)}, "", 3, true},
+	} {
+		own, old, back := rolloutOf(test.all, "new")
+		state := types.DeploymentRolloutState("")
+		if own != nil {
+			state = own.RolloutState
+		}
+		if state != test.own || old != test.old || back != test.back {
+			t.Errorf("%s: %q, %d old tasks, back %v", test.name, state, old, back)
 		}
 	}
 }

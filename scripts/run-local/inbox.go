@@ -58,11 +58,11 @@ func (b *inbox) follow(ctx context.Context, tell func(notification)) error {
 		out, err := b.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &b.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
 		})
-		if ctx.Err() != nil {
-			return nil
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read the topic's messages: %w", err)
 		}
 		if err != nil {
-			return fmt.Errorf("read the topic's messages: %w", err)
+			return nil //nolint:nilerr // the story is over
 		}
 		for _, m := range out.Messages {
 			n := notification{at: time.Now(), subject: subjectOf(aws.ToString(m.Body))}

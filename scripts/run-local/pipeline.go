@@ -40,5 +40,6 @@ func (p *pipeline) actionEvent(ctx context.Context, stage, action string, ok boo
 func (p *pipeline) event(ctx context.Context, of string, detail map[string]any) error {
 	detail["pipeline"], detail["execution-id"], detail["version"] = p.pipelineName, p.run, 1
 	arn := fmt.Sprintf("arn:aws:codepipeline:%s:%s:%s", ministack.Region, ministack.Account, p.pipelineName)
-	return p.cloud.PutEvent(ctx, "aws.codepipeline", "CodePipeline "+of+" Execution State Change", []string{arn}, detail)
+	kind := "CodePipeline " + of + " Execution State Change"
+	return p.cloud.PutEvent(ctx, "aws.codepipeline", kind, []string{arn}, detail)
 }

@@ -252,45 +252,49 @@ func withImage(d types.TaskDefinition, image string) *ecs.RegisterTaskDefinition
 	}
 }
 
-// awaitSteady waits until the service runs the task definition and nothing else, or until ECS has gone back. It tells
-// when old and new tasks run beside each other.
+// awaitSteady waits until the service runs the task definition and nothing else, or until ECS has gone back, and returns
+// the deployment as it was last seen. It tells when old and new tasks run beside each other.
 func (p *pipeline) awaitSteady(ctx context.Context, target string) (types.Deployment, error) {
-	deadline := time.Now().Add(p.fast(verifyRollout))
-	var failed *types.Deployment
-	beside := false
+	deadline, beside := time.Now().Add(p.fast(verifyRollout)), false
+	var last types.Deployment
 	for {
 		all, err := deployments(ctx, p.acting, p.cluster, p.workers)
 		if err != nil {
-			return types.Deployment{}, err
+			return last, err
 		}
-		var old int32
-		for _, d := range all {
-			if aws.ToString(d.TaskDefinition) != target {
-				old += d.RunningCount
-			}
+		own, old, back := rolloutOf(all, target)
+		if own != nil {
+			last = *own
 		}
-		for _, d := range all {
-			switch own := aws.ToString(d.TaskDefinition) == target; {
-			case own && d.RolloutState == types.DeploymentRolloutStateFailed:
-				failed = &d
-			case own && d.RolloutState == types.DeploymentRolloutStateCompleted && old == 0:
-				return d, nil
-			case own && d.RunningCount > 0 && old > 0 && !beside:
-				beside = true
-				p.say("side by side", "%d old tasks and %d new ones run", old, d.RunningCount)
-			case !own && failed != nil && aws.ToString(d.Status) == "PRIMARY" &&
-				d.RolloutState == types.DeploymentRolloutStateCompleted:
-				return *failed, nil
-			}
-		}
-		if time.Now().After(deadline) {
-			return types.Deployment{}, fmt.Errorf("the version %q is neither rolled out nor stopped after %v of the story",
+		switch {
+		case last.RolloutState == types.DeploymentRolloutStateCompleted && old == 0,
+			last.RolloutState == types.DeploymentRolloutStateFailed && back:
+			return last, nil
+		case last.RunningCount > 0 && old > 0 && !beside:
+			beside = true
+			p.say("side by side", "%d old tasks and %d new ones run", old, last.RunningCount)
+		case time.Now().After(deadline):
+			return last, fmt.Errorf("the version %q is neither rolled out nor stopped after %v of the story",
 				p.version.name, verifyRollout)
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return types.Deployment{}, err
+			return last, err
 		}
 	}
+}
+
+// rolloutOf finds the deployment of a task definition, nil when it is gone; how many tasks of others run; and whether
+// the service has gone back to another one.
+func rolloutOf(all []types.Deployment, target string) (own *types.Deployment, old int32, back bool) {
+	for _, d := range all {
+		if aws.ToString(d.TaskDefinition) == target {
+			own = &d
+			continue
+		}
+		old += d.RunningCount
+		back = back || aws.ToString(d.Status) == "PRIMARY" && d.RolloutState == types.DeploymentRolloutStateCompleted
+	}
+	return own, old, back
 }
 
 // verifyIt is the pipeline's last action: the verify machine, with the input that the build has written.

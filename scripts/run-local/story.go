@@ -142,7 +142,7 @@ func (w *world) chapters(ctx context.Context, screen *terminal.Screen, camera *c
 		}
 	}
 	if w.tells(burstPart) {
-		told.takes, err = w.playBursts(ctx, screen, camera, chapter)
+		told.takes, err = w.playBursts(ctx, camera, chapter)
 	}
 	return told, err
 }

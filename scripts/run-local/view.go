@@ -21,7 +21,8 @@ func (s scene) lines(screen *terminal.Screen) []string {
 		fmt.Sprintf("  queue    visible %5d   in flight %4d   │ sent %6d   processed %6d   done twice %d",
 			s.queue.visible, s.queue.inFlight, s.account.Sent, s.account.Processed, s.account.Repeated),
 		fmt.Sprintf("  tasks    %s %d running, %d wanted, %d starting   (%d to %d)",
-			s.taskBar(20), s.tasks.Running, s.tasks.Desired, s.tasks.Pending, s.scaling.Bounds.Min, s.scaling.Bounds.Max),
+			s.taskBar(20), s.tasks.Running, s.tasks.Desired, s.tasks.Pending, s.scaling.Bounds.Min,
+			s.scaling.Bounds.Max),
 	}
 	for _, policy := range s.scaling.Policies {
 		block = append(block, policyLine(screen, policy))
@@ -57,7 +58,8 @@ func (s scene) deploymentLines(screen *terminal.Screen) []string {
 	return lines
 }
 
-// taskBar is as wide as MaxTasks. Where a band has moved the bounds, the range that it leaves to the policies is shaded.
+// taskBar is as wide as MaxTasks. Where a band has moved the bounds, the range that it leaves to the policies is
+// shaded.
 func (s scene) taskBar(width int) string {
 	most := max(s.limits.Max, s.scaling.Bounds.Max)
 	bar := []rune(terminal.Bar(float64(s.tasks.Running), float64(most), width))

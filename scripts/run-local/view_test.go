@@ -98,10 +98,12 @@ func TestSceneShowsTheBand(t *testing.T) {
 func TestSceneShowsARelease(t *testing.T) {
 	scene := given()
 	scene.release = "slow: Check Outcome          watching, 41 messages processed"
-	deployment := func(definition, status string, state ecstypes.DeploymentRolloutState, running, desired int32) ecstypes.Deployment {
+	type state = ecstypes.DeploymentRolloutState
+	deployment := func(definition, status string, at state, running, desired int32) ecstypes.Deployment {
 		return ecstypes.Deployment{
 			TaskDefinition: aws.String("arn:aws:ecs:us-east-1:000000000000:task-definition/" + definition),
-			Status:         &status, RolloutState: state, RunningCount: running, DesiredCount: desired, PendingCount: desired - running,
+			Status:         &status, RolloutState: at,
+			RunningCount: running, DesiredCount: desired, PendingCount: desired - running,
 		}
 	}
 	scene.deployments = []ecstypes.Deployment{

@@ -11,8 +11,8 @@ import (
 func TestTaskDefinition(t *testing.T) {
 	m, _, fake := setup(t)
 	const kind = "AWS::ECS::TaskDefinition"
-	const registered = `{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:us-east-1:000000000000:task-definition/f:1"}}`
-	fake.answers = map[string]string{"RegisterTaskDefinition": registered}
+	const arn = "arn:aws:ecs:us-east-1:000000000000:task-definition/f:1"
+	fake.answers = map[string]string{"RegisterTaskDefinition": `{"taskDefinition":{"taskDefinitionArn":"` + arn + `"}}`}
 	first := properties{"Family": "f", "Cpu": "256", "RequiresCompatibilities": []any{"FARGATE"},
 		"RuntimePlatform": properties{"CpuArchitecture": "X86_64"},
 		"ContainerDefinitions": []any{properties{"Name": "worker", "Image": "i", "StopTimeout": "120",
@@ -21,8 +21,7 @@ func TestTaskDefinition(t *testing.T) {
 			"LinuxParameters":        properties{"Capabilities": properties{"Drop": []any{"ALL"}}},
 			"LogConfiguration":       properties{"LogDriver": "awslogs", "Options": properties{"awslogs-group": "g"}}}}}
 	made := step(t, m, ministack.ResourceRequest{Step: "create", Type: kind, Properties: first})
-	if made.PhysicalID != "arn:aws:ecs:us-east-1:000000000000:task-definition/f:1" ||
-		made.Attributes["TaskDefinitionArn"] != made.PhysicalID {
+	if made.PhysicalID != arn || made.Attributes["TaskDefinitionArn"] != arn {
 		t.Errorf("made %+v", made)
 	}
 	for _, want := range []string{`"family":"f"`, `"cpuArchitecture":"X86_64"`, `"stopTimeout":120`,
@@ -43,7 +42,8 @@ func TestTaskDefinition(t *testing.T) {
 	if call := update(first, tagged); !strings.Contains(call, "TagResource") {
 		t.Errorf("a tag more is %s", call)
 	}
-	if call := update(tagged, with(tagged, properties{"Cpu": "512"})); !strings.Contains(call, "RegisterTaskDefinition") {
+	larger := with(tagged, properties{"Cpu": "512"})
+	if call := update(tagged, larger); !strings.Contains(call, "RegisterTaskDefinition") {
 		t.Errorf("another size is %s", call)
 	}
 	fake.calls = nil

@@ -154,7 +154,8 @@ func TestAccountBetween(t *testing.T) {
 	for second, id := range []string{"a", "b", "c"} {
 		observe(t, l, time.Duration(second)*time.Second, "SendMessage", document{}, document{"MessageId": id})
 	}
-	if got := l.AccountBetween("jobs", start.Add(time.Second), start.Add(2*time.Second)); got.Sent != 1 || got.Open != 1 {
+	got := l.AccountBetween("jobs", start.Add(time.Second), start.Add(2*time.Second))
+	if got.Sent != 1 || got.Open != 1 {
 		t.Errorf("within the second second: %+v, want one message", got)
 	}
 }

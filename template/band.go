@@ -183,7 +183,8 @@ func changeCount() statement {
 
 // addBandAlarm tells when the looks fail or have stopped. It is one alarm for
 // both, and the machine tells nobody itself: one run that failed is no news, for
-// the next follows in a minute.
+// the next follows in a minute. Where no run ends well there is no data, so that
+// is what it tells of; an alarm that is just made has none either and is quiet.
 func addBandAlarm(s *stack) {
 	a := alarm{
 		description: "No run of the band has ended well for 5 periods: its looks fail, or have stopped. Scheduled " +
@@ -192,5 +193,7 @@ func addBandAlarm(s *stack) {
 		comparison: below, threshold: 1, periods: 5, datapoints: 5,
 		actions: []string{cfn.Ref("NotificationTopic")}, condition: bandEnabled,
 	}
-	s.resource("BandFailedAlarm", with(a.resource(), properties{"TreatMissingData": "breaching"}))
+	s.resource("BandFailedAlarm", with(a.resource(), properties{
+		"TreatMissingData": "missing", "InsufficientDataActions": a.actions,
+	}))
 }

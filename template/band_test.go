@@ -36,10 +36,14 @@ func TestTheBandsMachine(t *testing.T) {
 	want(t, "time between looks", looks, ref("BandLookSeconds"))
 }
 
-// Looks that fail and looks that have stopped are one alarm, which no data sets off too.
+// Looks that fail and looks that have stopped are one alarm: in both cases there is no run that ended well, and no data.
+// It does not go off while it is made, before the first run.
 func TestTheBandsAlarm(t *testing.T) {
 	d := committed(t)
 	want(t, "metric", d.property(t, "BandFailedAlarm", "MetricName"), "ExecutionsSucceeded")
-	want(t, "no data", d.property(t, "BandFailedAlarm", "TreatMissingData"), "breaching")
+	want(t, "no data", d.property(t, "BandFailedAlarm", "TreatMissingData"), "missing")
+	for _, told := range []string{"AlarmActions", "InsufficientDataActions"} {
+		want(t, told, d.property(t, "BandFailedAlarm", told), []any{ref("NotificationTopic")})
+	}
 	want(t, "only while it is on", at(d.resource(t, "BandFailedAlarm"), "Condition"), bandEnabled)
 }

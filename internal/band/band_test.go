@@ -69,13 +69,13 @@ func TestDecide(t *testing.T) {
 			look:   func(l *Look) { l.Visible, l.Sent = 40, nil },
 			memory: Memory{}, want: Bounds{8, 8}, why: "arrivals", // mean in flight
 		},
-		"a backlog beyond what is spare: 8 + (164 - 64) × 5 / 7.5 = 74.7": {
+		"a backlog beyond what is spare: 8 + (164 - 64) × 5 / 6.67 = 83": {
 			look:   func(l *Look) { l.Visible = 164 },
-			memory: Memory{}, want: Bounds{75, 75}, why: "backlog",
+			memory: Memory{}, want: Bounds{83, 83}, why: "backlog",
 		},
-		"a third of the tasks that start counts: 9 + (164 - 72) × 5 / 7.5 = 70.3": {
-			look:   func(l *Look) { l.Visible, l.Desired = 164, 11 },
-			memory: Memory{}, want: Bounds{71, 71}, why: "backlog",
+		"two fifths of the tasks that start count: 9.2 + (165 - 73.6) × 5 / 6.67 = 77.8": {
+			look:   func(l *Look) { l.Visible, l.Desired = 165, 11 },
+			memory: Memory{}, want: Bounds{78, 78}, why: "backlog",
 		},
 		"never more tasks than there is work: long jobs": {
 			look: func(l *Look) {
@@ -132,7 +132,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a deployment's double tasks are not taken for more": {
 			look:   func(l *Look) { l.Deploying, l.Running, l.Desired, l.Visible = true, 16, 8, 164 },
-			memory: before(8, 8), want: Bounds{75, 75}, why: "backlog",
+			memory: before(8, 8), want: Bounds{83, 83}, why: "backlog",
 		},
 		"without a memory the ceiling begins at the desired count": {
 			look:   func(l *Look) { l.Desired, l.Running = 30, 30 },
@@ -182,7 +182,7 @@ func TestSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	const moved = "164 visible, 8 in flight, 8 of 8 tasks run, 1.6/s sent, 5 s each: " +
-		"need 8.00 for arrivals, 74.67 for the backlog; floor 75, ceiling 75, from 8-10: backlog"
+		"need 8.00 for arrivals, 83.00 for the backlog; floor 83, ceiling 83, from 8-10: backlog"
 	if d.Summary != moved {
 		t.Errorf("got  %s\nwant %s", d.Summary, moved)
 	}

@@ -20,10 +20,10 @@
 //	floor                   = the larger need, rounded up
 //	ceiling                 = max(floor, ceiling before × (1 − d) a minute), kept as a fraction
 //
-//	n = running + (desired − running) / 3    a task that still starts works for about a third of the time left
+//	n = running + 0.4 (desired − running)    a task that still starts works for part of the time left
 //	u = 0.7 + D / 200 s, from 0.8 to 1       utilisation that a longer delay can bear
 //	T = the longest of 60 s, min(S, 300 s) and min(D, 300 s)
-//	q = max(D / 8, 7.5 s)
+//	q = max(D / 9, 6.7 s)                    6.7 s: a third of L
 //	d = D / 500 s, from 0.05 to 0.6
 //
 // Both bounds always lie within MinTasks and MaxTasks. While a deployment is in progress the floor is at least the

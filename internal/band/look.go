@@ -74,12 +74,15 @@ func (l Look) sentPerSecond() float64 {
 // inWork is how many messages arrivals keep in work at a time: Little's law.
 func (l Look) inWork() float64 { return l.sentPerSecond() * l.ProcessingSeconds }
 
-// tasks is n: those that run, and a third of those that start. During a deployment old tasks run beside new ones, and
+// starting is for how much of the time left a task works that is only starting.
+const starting = 0.4
+
+// tasks is n: those that run, and two fifths of those that start. During a deployment old tasks run beside new ones, and
 // only as many as are desired will stay.
 func (l Look) tasks() float64 {
 	running, desired := float64(l.Running), float64(l.Desired)
 	if l.Deploying {
 		running = min(running, desired)
 	}
-	return running + max(0, desired-running)/3
+	return running + starting*max(0, desired-running)
 }

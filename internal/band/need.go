@@ -20,7 +20,7 @@ func (s Settings) needs(l Look, m Memory) need {
 	spare := l.tasks() * c * left / processing
 	backlog := visible * processing / (c * left)
 	if visible > spare {
-		soon := max(delay/8, look*3/8)
+		soon := max(delay/9, look/3)
 		backlog = l.tasks() + (visible-spare)*processing/(c*soon)
 	}
 	return need{rate: rate, backlog: min(backlog, (visible+inFlight)/c)}

@@ -119,7 +119,7 @@ func TestDecide(t *testing.T) {
 	}
 	look := band.Look{At: noon, Visible: 164, InFlight: 8, Running: 8, Desired: 8, ProcessingSeconds: 5}
 	decided, err := Decide(settings, DecideRequest{Look: look})
-	if err != nil || decided.Floor != 75 || decided.Memory.Ceiling < 74 || !decided.Moves {
+	if err != nil || decided.Floor != 83 || decided.Memory.Ceiling < 82 || !decided.Moves {
 		t.Errorf("%+v, %v", decided, err)
 	}
 	look.ProcessingSeconds = 0

@@ -169,12 +169,17 @@ func (r Reporter) message(request ReportRequest, out Report, why string) string 
 	if advice := advices[out.Result]; advice != "" {
 		text.WriteString("\n" + advice + "\n")
 	}
+	if n := request.Outcome.DeadLetters; n > 0 {
+		// The alarm of that queue is held back for a while, because this tells it.
+		fmt.Fprintf(&text, "\n%d more messages lie in the dead-letter queue than before; when the service works, send "+
+			"them back.\n", n)
+	}
 	return text.String()
 }
 
 var advices = map[Result]string{
-	RolledBack:    "The service runs the version from before. Nothing has to be done but to mend the new one.",
-	StoppedByECS:  "The service runs the version from before. Nothing has to be done but to mend the new one.",
+	RolledBack:    "The service runs the version from before. Mend the new one.",
+	StoppedByECS:  "The service runs the version from before. Mend the new one.",
 	NotRolledBack: "The service may run the bad version. Look at the service's deployments now.",
 	ReportedOnly:  "The service runs the bad version, since the verification was asked not to roll back.",
 	CameTooLate:   "The service was left alone. Verify the deployment that came after.",

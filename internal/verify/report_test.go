@@ -90,3 +90,19 @@ func TestReport(t *testing.T) {
 		})
 	}
 }
+
+// The alarm of the dead-letter queue is held back while a version is verified, so the report says what it would.
+func TestReportTellsOfDeadLetters(t *testing.T) {
+	for left, want := range map[int]bool{0: false, 3: true} {
+		got, err := Reporter{Stack: "jobs"}.Report(t.Context(), ReportRequest{
+			Plan:    Plan{Expected: Version{TaskDefinition: "worker:8"}},
+			Outcome: Outcome{Verdict: Unhealthy, DeadLetters: left}, Rollback: Rollback{Status: RollbackDone},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(got.Message, "3 more messages lie in the dead-letter queue") != want {
+			t.Errorf("with %d dead letters the message is\n%s", left, got.Message)
+		}
+	}
+}

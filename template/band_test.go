@@ -36,8 +36,8 @@ func TestTheBandsMachine(t *testing.T) {
 	want(t, "time between looks", looks, ref("BandLookSeconds"))
 }
 
-// Looks that fail and looks that have stopped are one alarm: in both cases there is no run that ended well, and no data.
-// It does not go off while it is made, before the first run.
+// Looks that fail and looks that have stopped are one alarm: in both cases no run ends well, and there is no data. It
+// does not go off while it is made, before the first run.
 func TestTheBandsAlarm(t *testing.T) {
 	d := committed(t)
 	want(t, "metric", d.property(t, "BandFailedAlarm", "MetricName"), "ExecutionsSucceeded")

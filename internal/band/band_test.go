@@ -305,9 +305,11 @@ func TestRefuses(t *testing.T) {
 		"negative in flight": {nil, func(l *Look) { l.InFlight = -1 }, "messages in flight"},
 		"negative running":   {nil, func(l *Look) { l.Running = -1 }, "running tasks"},
 		"no duration":        {nil, func(l *Look) { l.ProcessingSeconds = 0 }, "processing duration in seconds"},
-		"duration unknown":   {nil, func(l *Look) { l.ProcessingSeconds = math.NaN() }, "processing duration in seconds"},
-		"sent not a number":  {nil, func(l *Look) { l.Sent[1].Messages = math.NaN() }, "messages sent"},
-		"period of nothing":  {nil, func(l *Look) { l.Sent[0].PeriodSeconds = 0 }, "metric period in seconds"},
+		"duration unknown": {
+			nil, func(l *Look) { l.ProcessingSeconds = math.NaN() }, "processing duration in seconds",
+		},
+		"sent not a number": {nil, func(l *Look) { l.Sent[1].Messages = math.NaN() }, "messages sent"},
+		"period of nothing": {nil, func(l *Look) { l.Sent[0].PeriodSeconds = 0 }, "metric period in seconds"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings, look, memory := template, steady(), before(9, 8)

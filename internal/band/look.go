@@ -77,8 +77,8 @@ func (l Look) inWork() float64 { return l.sentPerSecond() * l.ProcessingSeconds 
 // starting is for how much of the time left a task works that is only starting.
 const starting = 0.4
 
-// tasks is n: those that run, and two fifths of those that start. During a deployment old tasks run beside new ones, and
-// only as many as are desired will stay.
+// tasks is n: those that run, and two fifths of those that start. During a deployment old tasks run beside new ones,
+// and only as many as are desired will stay.
 func (l Look) tasks() float64 {
 	running, desired := float64(l.Running), float64(l.Desired)
 	if l.Deploying {

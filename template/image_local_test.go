@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,17 +14,22 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"sqs-dynamic-target-tracking/internal/execution"
 	"sqs-dynamic-target-tracking/internal/localcloud"
 	deployed "sqs-dynamic-target-tracking/internal/stack"
+	"sqs-dynamic-target-tracking/internal/verify"
 	"sqs-dynamic-target-tracking/internal/workerimage"
 )
 
@@ -33,7 +39,8 @@ func TestLocalImageOwnership(t *testing.T) {
 	d := startLocalAt(t, localcloud.Config{Root: "..", Speed: 20})
 	given := map[string]string{
 		"RetuneState": "DISABLED", "RepositoryOwner": "someone", "RepositoryName": "jobs",
-		"ConnectionArn": "arn:aws:codeconnections:us-east-1:000000000000:connection/0",
+		"ConnectionArn":       "arn:aws:codeconnections:us-east-1:000000000000:connection/0",
+		"MetricPeriodSeconds": "3", "AcceptableDelaySeconds": "3", "VerifyStartSeconds": "4", "VerifySoakSeconds": "2",
 	}
 	outputs := d.deploy("image", given)
 	s := &imageStack{deployment: d, outputs: outputs, mailbox: d.mailbox(outputs)}
@@ -46,6 +53,9 @@ func TestLocalImageOwnership(t *testing.T) {
 
 	pushed := s.pipeline("one")
 	s.wantRunning("a deployment of the pipeline", pushed)
+	s.wantProven(pushed)
+	s.pipeline("bad")
+	s.wantTakenBack(pushed)
 	s.outputs = d.deploy("image", map[string]string{"TaskMemory": "1024"})
 	s.wantRunning("another TaskMemory", pushed)
 	if memory := s.taskDefinition().Memory; aws.ToString(memory) != "1024" {
@@ -245,6 +255,82 @@ func crashing(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// verify runs the verification as the pipeline starts it. What it calls meanwhile is told the name of each step.
+func (s *imageStack) verify(image string, meanwhile func(step string)) execution.Result {
+	s.t.Helper()
+	_, digest, _ := strings.Cut(image, "@")
+	follower := execution.Follower{Client: sfn.NewFromConfig(s.AWSConfig()), Interval: 200 * time.Millisecond}
+	arn, err := follower.Start(s.ctx, s.output(s.outputs, "VerifyStateMachineArn"),
+		map[string]any{"reason": "pipeline", "imageDigest": digest})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	result, err := follower.Follow(s.ctx, arn, func(step execution.Step) {
+		s.t.Logf("%s: %s", step.Name, step.Output)
+		meanwhile(step.Name)
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return result
+}
+
+// wantProven: the canary goes through the real queue, and a task of the image answers it.
+func (s *imageStack) wantProven(image string) {
+	s.t.Helper()
+	result := s.verify(image, func(string) {})
+	var report verify.Report
+	if err := json.Unmarshal(result.Output, &report); err != nil {
+		s.t.Fatalf("%s %s: %v", result.Error, result.Cause, err)
+	}
+	if report.Result != verify.VerifiedIdle || report.Canary != verify.CanaryAnswered {
+		s.t.Errorf("the verification ended with %q, the canary is %q: %s", report.Result, report.Canary, report.Summary)
+	}
+}
+
+// wantTakenBack: what runs now is found bad, because a message is set aside while it is watched, and the version of the
+// image from before comes back; which is told once, not by the alarm of the dead-letter queue as well.
+func (s *imageStack) wantTakenBack(before string) {
+	s.t.Helper()
+	queue := s.output(s.outputs, "DeadLetterQueueUrl")
+	api := sqs.NewFromConfig(s.AWSConfig())
+	result := s.verify(aws.ToString(s.taskDefinition().ContainerDefinitions[0].Image), func(step string) {
+		if step != "Send Canary" {
+			return
+		}
+		_, err := api.SendMessage(s.ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: aws.String("bad")})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	})
+	if result.Error != "VersionRolledBack" {
+		s.t.Errorf("the verification ended with %q: %s", result.Error, result.Cause)
+	}
+	s.wantRunning("a bad version", before)
+	s.wantMail("rolled back")
+	if more := s.mails(15 * time.Second); len(more) > 0 {
+		s.t.Errorf("the topic told once more: %q", more)
+	}
+	s.wantHeldBack("DeadLetterQueueNotification")
+	if _, err := api.PurgeQueue(s.ctx, &sqs.PurgeQueueInput{QueueUrl: &queue}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// wantHeldBack: the alarm would tell, if it were not for the verification.
+func (s *imageStack) wantHeldBack(id string) {
+	s.t.Helper()
+	found, err := cloudwatch.NewFromConfig(s.AWSConfig()).DescribeAlarms(s.ctx, &cloudwatch.DescribeAlarmsInput{
+		AlarmNames: []string{s.resources("image")[id]}, AlarmTypes: []cwtypes.AlarmType{cwtypes.AlarmTypeCompositeAlarm},
+	})
+	if err != nil || len(found.CompositeAlarms) != 1 {
+		s.t.Fatalf("%d alarms: %v", len(found.CompositeAlarms), err)
+	}
+	if a := found.CompositeAlarms[0]; a.StateValue != cwtypes.StateValueAlarm || a.ActionsSuppressedBy == "" {
+		s.t.Errorf("%s is %s and held back by %q", id, a.StateValue, a.ActionsSuppressedBy)
+	}
 }
 
 // mailbox makes a queue that gets what the topic gets.

@@ -115,9 +115,13 @@ func addDeploymentEvents(s *stack) {
 			"Reason: <summary>",
 			"Details: <link>",
 			"Pipeline: " + pipeline,
-			"If the action is Deploy and ECS gave the rollout up, you have been told so before.",
+			"If it is Deploy: what the service runs now is verified, and taken back if it is bad. If ECS gave the " +
+				"rollout up, you have been told so before.",
 		},
 	})
+	s.verifyAfterFailedDeploy(ofPipeline("Action", map[string]any{
+		"state": []string{"FAILED"}, "action": []string{deployAction},
+	}))
 	s.tell("VerificationNotStartedRule", told{
 		description: "Tells that the pipeline could not start the verification", condition: hasPipeline,
 		pattern: ofPipeline("Action", map[string]any{
@@ -131,5 +135,25 @@ func addDeploymentEvents(s *stack) {
 			"Reason: <summary>",
 			"Pipeline: " + pipeline,
 		},
+	})
+}
+
+// verifyAfterFailedDeploy starts a verification of whatever runs when the Deploy
+// action did not end well. It may only have run out of time, while old tasks
+// finished long jobs: then the new version runs, and its verification would
+// never begin. (What ECS went back to is found good, without a word.)
+func (s *stack) verifyAfterFailedDeploy(pattern map[string]any) {
+	r := starter(eventsService, verifyMachine)
+	r.AWSCloudFormationCondition = hasPipeline
+	s.resource("DeployFailedRuleRole", r)
+	s.resource("DeployFailedRule", &events.Rule{
+		Description:  new("Verifies what the service runs when the pipeline's Deploy action failed"),
+		EventPattern: pattern, AWSCloudFormationCondition: hasPipeline,
+		Targets: []events.Rule_Target{{
+			Id: "verify", Arn: cfn.Ref(machineID(verifyMachine)),
+			RoleArn:     new(cfn.GetAtt("DeployFailedRuleRole", "Arn")),
+			Input:       new(`{"reason":"the pipeline's Deploy action failed"}`),
+			RetryPolicy: &events.Rule_RetryPolicy{MaximumEventAgeInSeconds: new(3600), MaximumRetryAttempts: new(10)},
+		}},
 	})
 }

@@ -323,7 +323,8 @@ func (s *imageStack) wantTakenBack(before string) {
 func (s *imageStack) wantHeldBack(id string) {
 	s.t.Helper()
 	found, err := cloudwatch.NewFromConfig(s.AWSConfig()).DescribeAlarms(s.ctx, &cloudwatch.DescribeAlarmsInput{
-		AlarmNames: []string{s.resources("image")[id]}, AlarmTypes: []cwtypes.AlarmType{cwtypes.AlarmTypeCompositeAlarm},
+		AlarmNames: []string{s.resources("image")[id]},
+		AlarmTypes: []cwtypes.AlarmType{cwtypes.AlarmTypeCompositeAlarm},
 	})
 	if err != nil || len(found.CompositeAlarms) != 1 {
 		s.t.Fatalf("%d alarms: %v", len(found.CompositeAlarms), err)

@@ -233,6 +233,7 @@ func TestTargetsOfRulesAndSchedules(t *testing.T) {
 		"ProduceStateMachine": {"TestMessageProducerRule"},
 		"RetuneStateMachine":  {"DriftRule", "RetuneTimer", "StackUpdateRule"},
 
+		"VerifyStateMachine":   {"DeployFailedRule"},
 		"RestoreImageFunction": {"RestoreImageRule"},
 		"NotificationTopic": {
 			"PipelineActionFailedRule", "PipelineSucceededRule", "RolloutFailedRule", "VerificationNotStartedRule",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"sqs-dynamic-target-tracking/internal/verify"
 )
 
 // step is an action of the pipeline, as CodePipeline runs it.
@@ -309,6 +312,7 @@ func TestPipelineIsMadeOnlyWithARepository(t *testing.T) {
 	for _, id := range []string{
 		"ArtifactBucket", "ArtifactBucketPolicy", "BuildLogGroup", "BuildRole", "BuildProject", "PipelineRole",
 		"Pipeline", "PipelineSucceededRule", "PipelineActionFailedRule", "VerificationNotStartedRule",
+		"DeployFailedRule", "DeployFailedRuleRole",
 	} {
 		want(t, id+": condition", d.resource(t, id)["Condition"], hasPipeline)
 	}
@@ -480,6 +484,14 @@ func TestDeploymentEventsAreToldAsTexts(t *testing.T) {
 	want(t, "action", at(unstarted, "action"), []any{verifyAction})
 	want(t, "execution", at(unstarted, "execution-result.external-execution-id"),
 		[]any{map[string]any{"exists": false}})
+	// A version that runs is verified, also when the action ran out of time before it could be.
+	failed := d.property(t, "DeployFailedRule", "EventPattern.detail")
+	want(t, "action", at(failed, "action"), []any{deployAction})
+	want(t, "state", at(failed, "state"), []any{"FAILED"})
+	input, _ := d.property(t, "DeployFailedRule", "Targets.0.Input").(string)
+	if _, err := verify.ParseRequest(json.RawMessage(input), verify.Request{Rollout: 1, Soak: 1}); err != nil {
+		t.Errorf("the verification refuses %s: %v", input, err)
+	}
 	want(t, "executions", d.property(t, "PipelineSucceededRule", "EventPattern.detail.state"), []any{"SUCCEEDED"})
 	for _, id := range []string{"PipelineActionFailedRule", "PipelineSucceededRule", "VerificationNotStartedRule"} {
 		want(t, id+" is of", d.property(t, id, "EventPattern.detail.pipeline"), []any{ref("Pipeline")})

@@ -3,6 +3,7 @@ package main
 import (
 	cfn "github.com/awslabs/goformation/v7/cloudformation"
 	"github.com/awslabs/goformation/v7/cloudformation/events"
+	"github.com/awslabs/goformation/v7/cloudformation/iam"
 )
 
 const produceMachine = "Produce"
@@ -50,7 +51,7 @@ func addProduce(s *stack) {
 }
 
 // starter is the role of one rule or schedule, which starts one machine.
-func starter(service, machine string) cfn.Resource {
+func starter(service, machine string) *iam.Role {
 	return role(service, "Starts executions of "+machineID(machine),
 		allow(cfn.Ref(machineID(machine)), "states:StartExecution"))
 }

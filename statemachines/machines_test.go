@@ -42,7 +42,7 @@ func TestLocalMachines(t *testing.T) {
 	// Without its topic, an execution still fails with its own error; and one that cannot tell of a change that it took
 	// back fails.
 	w.loseTopic(t)
-	e := w.watch(t, `{"windowMinutes":0.1,"minimumSamples":10,"watchMinutes":25}`, 0.3, 1, 0.5, nil)
+	e := w.watch(t, `{"windowMinutes":0.1,"minimumSamples":10,"watchMinutes":25}`, 1.5, 1, 0.5, nil)
 	if e.status != sfntypes.ExecutionStatusFailed || !strings.Contains(e.cause, "Notify Restore") {
 		t.Errorf("%s: %s %s", e.status, e.error, e.cause)
 	}
@@ -111,10 +111,22 @@ func testProduce(t *testing.T, w *world) {
 	})
 }
 
-// stopTasks lets no worker take messages.
+// stopTasks lets no worker take messages, and nothing start one.
 func (w *world) stopTasks(t *testing.T) {
 	t.Helper()
-	_, err := ecs.NewFromConfig(w.config).UpdateService(t.Context(), &ecs.UpdateServiceInput{
+	_, err := applicationautoscaling.NewFromConfig(w.config).RegisterScalableTarget(t.Context(),
+		&applicationautoscaling.RegisterScalableTargetInput{
+			ServiceNamespace: aastypes.ServiceNamespaceEcs, ResourceId: aws.String(w.resourceID(t)),
+			ScalableDimension: aastypes.ScalableDimensionECSServiceDesiredCount,
+			SuspendedState: &aastypes.SuspendedState{
+				DynamicScalingInSuspended: aws.Bool(true), DynamicScalingOutSuspended: aws.Bool(true),
+				ScheduledScalingSuspended: aws.Bool(true),
+			},
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ecs.NewFromConfig(w.config).UpdateService(t.Context(), &ecs.UpdateServiceInput{
 		Cluster: aws.String(w.output(t, "ClusterName")), Service: aws.String(w.output(t, "ServiceName")),
 		DesiredCount: aws.Int32(0),
 	})

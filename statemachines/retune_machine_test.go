@@ -38,6 +38,8 @@ func testRetune(t *testing.T, w *world) {
 	t.Run("drift", func(t *testing.T) { testRetuneOnDrift(t, w) })
 	t.Run("by hand", func(t *testing.T) { testRetuneByHand(t, w) })
 	t.Run("a policy is gone", func(t *testing.T) {
+		rate := w.policies(t)[1]
+		defer w.put(t, rate)
 		_, err := applicationautoscaling.NewFromConfig(w.config).DeleteScalingPolicy(t.Context(),
 			&applicationautoscaling.DeleteScalingPolicyInput{
 				PolicyName: aws.String(stackName + "-rate"), ServiceNamespace: aastypes.ServiceNamespaceEcs,
@@ -180,7 +182,7 @@ func testRetuneFaults(t *testing.T, w *world) {
 		restore := w.intercept(t, "RetuneApplyFunctionArn", "APPLICATION_AUTO_SCALING", func(action string) string {
 			if action == "PutScalingPolicy" {
 				if writes++; writes == 2 {
-					return "LimitExceededException"
+					return "ValidationException"
 				}
 			}
 			return ""
@@ -251,7 +253,7 @@ func testRetuneFaults(t *testing.T, w *world) {
 func testRetuneWatches(t *testing.T, w *world) {
 	const input = `{"windowMinutes":0.1,"minimumSamples":10,"watchMinutes":25}` // 7.5 s at the speed of waits
 	t.Run("well", func(t *testing.T) {
-		e := w.watch(t, input, 0.3, 1, 1, nil)
+		e := w.watch(t, input, 1.5, 1, 1, nil)
 		e.endedWith(t, "applied", "")
 		if got := e.compared(t); !strings.HasPrefix(
 			got,
@@ -262,7 +264,7 @@ func testRetuneWatches(t *testing.T, w *world) {
 		}
 	})
 	t.Run("worse, and taken back", func(t *testing.T) {
-		e := w.watch(t, input, 0.3, 1, 0.5, nil)
+		e := w.watch(t, input, 1.5, 1, 0.5, nil)
 		e.endedWith(
 			t,
 			"taken back",
@@ -273,11 +275,11 @@ func testRetuneWatches(t *testing.T, w *world) {
 		if run := w.lastRun(t); run.Outcome != "taken back" || run.After.Backlog != slow.Backlog {
 			t.Errorf("the line of the run says %+v", run)
 		}
-		w.measured(t, 0.3, 50)
+		w.measured(t, 1.5, 50)
 		w.run(t, "retune", `{"windowMinutes":0.1,"minimumSamples":10}`).endedWith(t, "kept: tried and taken back", "")
 	})
 	t.Run("superseded by a newer run", func(t *testing.T) {
-		e := w.watch(t, input, 0.3, 1, 0.5, func() {
+		e := w.watch(t, input, 1.5, 1, 0.5, func() {
 			w.run(t, "retune", `{"backlogTarget":20}`).endedWith(t, "applied", "")
 		})
 		e.endedWith(t, "applied", "")
@@ -297,7 +299,7 @@ func testRetuneWatches(t *testing.T, w *world) {
 			return ""
 		})
 		defer restore()
-		e := w.watch(t, input, 0.3, 1, 0.5, nil)
+		e := w.watch(t, input, 1.5, 1, 0.5, nil)
 		e.endedWith(t, "applied", "")
 		w.checkTargets(t, retune.Targets{Backlog: 33, Rate: 0.5})
 	})
@@ -318,7 +320,7 @@ func testRetuneWatches(t *testing.T, w *world) {
 		t.Run(name, func(t *testing.T) {
 			restore := func() {}
 			defer func() { restore() }()
-			e := w.watch(t, input, 0.3, 1, 0.5, func() { restore = test.spoil(t) })
+			e := w.watch(t, input, 1.5, 1, 0.5, func() { restore = test.spoil(t) })
 			e.failedWith(t, test.error, test.cause)
 			w.notified(t, e)
 		})
@@ -328,7 +330,7 @@ func testRetuneWatches(t *testing.T, w *world) {
 // testRetuneOnDrift lets the duration leave what the targets are made for.
 func testRetuneOnDrift(t *testing.T, w *world) {
 	w.reset(t)
-	w.run(t, "retune", `{"backlogTarget":13,"rateTarget":0.16}`).endedWith(t, "applied", "")
+	w.run(t, "retune", `{"backlogTarget":14,"rateTarget":0.17}`).endedWith(t, "applied", "")
 	w.run(t, "retune", `{"release":true,"minimumSamples":1000000}`)
 	w.alarmed(t, "OK")
 	before := len(w.executions(t))
@@ -475,18 +477,24 @@ func (w *world) reset(t *testing.T) {
 // setTargets writes the policies by hand.
 func (w *world) setTargets(t *testing.T, targets retune.Targets) {
 	t.Helper()
-	client := applicationautoscaling.NewFromConfig(w.config)
 	for i, policy := range w.policies(t) {
 		configuration := *policy.TargetTrackingScalingPolicyConfiguration
 		configuration.TargetValue = aws.Float64([]float64{targets.Backlog, targets.Rate}[i])
-		_, err := client.PutScalingPolicy(t.Context(), &applicationautoscaling.PutScalingPolicyInput{
+		policy.TargetTrackingScalingPolicyConfiguration = &configuration
+		w.put(t, policy)
+	}
+}
+
+func (w *world) put(t *testing.T, policy aastypes.ScalingPolicy) {
+	t.Helper()
+	_, err := applicationautoscaling.NewFromConfig(w.config).PutScalingPolicy(t.Context(),
+		&applicationautoscaling.PutScalingPolicyInput{
 			PolicyName: policy.PolicyName, PolicyType: policy.PolicyType, ResourceId: policy.ResourceId,
 			ScalableDimension: policy.ScalableDimension, ServiceNamespace: policy.ServiceNamespace,
-			TargetTrackingScalingPolicyConfiguration: &configuration,
+			TargetTrackingScalingPolicyConfiguration: policy.TargetTrackingScalingPolicyConfiguration,
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

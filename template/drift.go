@@ -40,17 +40,24 @@ func addDrift(s *stack) {
 	})
 }
 
+// driftAlarm is on when five periods in a row, with data, were outside of what
+// backlog.DriftLimit allows.
 func driftAlarm() cfn.Resource {
+	const many = "1.1 + 0.5 / count ^ 0.5" // DriftLeast, DriftNoise
 	return with(alarm{
 		description: "The measured processing duration is far from the one that the scaling targets are made for. " +
 			"Starts a retune, which writes the new duration into this alarm.",
 		metrics: []metric{
 			own("duration", "MsgProcessingDuration", "Average"),
+			own("count", "MsgProcessingDuration", "SampleCount"),
 			{id: "times", expression: cfn.Sub("duration / ${InitialTargets.ReferenceSeconds}"),
 				label: "Times the duration that the targets are made for"},
-			{id: "drift", expression: "IF(times > 1, times, 1 / times)", label: "Factor between the two"},
+			{id: "limit", label: "Factor that is no drift, for so many messages",
+				expression: cfn.Sub("IF(" + many + " < ${DriftFactor}, " + many + ", ${DriftFactor})")},
+			{id: "drift", expression: "IF(times > 1, times, 1 / times) / limit",
+				label: "Factor between the two, by the one that is no drift"},
 		},
-		comparison: above, threshold: cfn.Ref("DriftFactor"), periods: 5, datapoints: 5,
+		comparison: above, threshold: 1, periods: 5, datapoints: 5,
 	}.resource(), properties{
 		"AlarmName":         driftAlarmName(),
 		"EvaluationPeriods": cfn.Ref("DriftPeriods"),

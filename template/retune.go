@@ -33,9 +33,11 @@ func retuneParameters() []parameter {
 				"replaying "+
 				"what was measured (replay).",
 		),
+		number("RetuneReplayMinutes", "Replay (min)", 1440, 0.017, 1440,
+			"Minutes before a retune that are replayed for a choice by replay, a day at most."),
 		number("DriftFactor", "Drift", 1.5, 1.1, 1000,
 			"A retune starts at once when the measured duration is more than this many times the one that the targets "+
-				"are made for, or less than its inverse."),
+				"are made for, or less than its inverse; and sooner where many messages make it certain."),
 		number("DriftPeriods", "Drift (periods)", 5, 1, 60,
 			"Whole metric periods in a row, with data, that the duration must be so far off."),
 		number("RetunePauseSeconds", "Pause (s)", 900, 1, 21600,
@@ -164,7 +166,9 @@ func addRetuneFunctions(s *stack) {
 	add(function{
 		name: "RetuneMeasure", folder: "measure", timeout: 60,
 		description: "Measures processing duration and promise, reads what is in force",
-		environment: union(policies, metrics, place, record, delay, period, drift, alarm),
+		environment: union(policies, metrics, place, record, delay, period, drift, alarm, map[string]string{
+			"RETUNE_REPLAY_MINUTES": cfn.Ref("RetuneReplayMinutes"),
+		}),
 		permissions: []any{
 			allowAnywhere(nil, "application-autoscaling:DescribeScalableTargets",
 				"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData"),
@@ -182,6 +186,9 @@ func addRetuneFunctions(s *stack) {
 			"WORKER_CONCURRENCY": cfn.Ref("WorkerConcurrency"),
 			"MIN_TASKS":          cfn.Ref("MinTasks"),
 			"MAX_TASKS":          cfn.Ref("MaxTasks"),
+
+			"SCALE_OUT_COOLDOWN_SECONDS": cfn.Ref("ScaleOutCooldownSeconds"),
+			"SCALE_IN_COOLDOWN_SECONDS":  cfn.Ref("ScaleInCooldownSeconds"),
 		}),
 	})
 	add(function{

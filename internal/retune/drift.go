@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"sqs-dynamic-target-tracking/internal/backlog"
 )
 
 // The drift alarm compares the measured processing duration with the one that the targets are made for. That is a
@@ -23,6 +25,7 @@ type Drift struct {
 	// RecentSeconds is the median of the newest periods' mean durations, as many as the alarm looks at: one outlier
 	// cannot move it. 0 if there are fewer.
 	RecentSeconds float64 `json:"recentSeconds"`
+	RecentSamples float64 `json:"recentSamples"` // of one of those periods, median
 	// Since is the beginning of the stretch, up to now, in which each period with data lay outside on the same side;
 	// nil
 	// while it is shorter than the alarm's.
@@ -31,52 +34,53 @@ type Drift struct {
 
 // DriftRule is what the alarm goes by.
 type DriftRule struct {
-	Factor  float64 // more than this many times the reference, or less than its inverse, is outside
-	Periods int     // that must be outside in a row
+	// Factor beyond which any duration is outside the reference; the mean of many samples is so sooner, see
+	// backlog.DriftLimit.
+	Factor  float64
+	Periods int // that must be outside in a row
 }
 
-// outside tells on which side of the reference a duration lies: 1 above, -1 below, 0 within the factor.
-func (r DriftRule) outside(duration, reference float64) int {
-	switch {
-	case !(duration > 0) || !(reference > 0) || !(r.Factor > 1):
-		return 0
-	case duration > reference*r.Factor:
-		return 1
-	case duration < reference/r.Factor:
-		return -1
-	}
-	return 0
+// Outside tells on which side of the reference the mean duration of so many samples lies: 1 above, -1 below, 0 within
+// what they allow.
+func (r DriftRule) Outside(seconds, samples, reference float64) int {
+	return backlog.Drifted(seconds, reference, samples, r.Factor-1)
 }
 
 // find looks at the mean durations of the periods, oldest first.
-func (r DriftRule) find(means []point, reference float64) Drift {
+func (r DriftRule) find(means []mean, reference float64) Drift {
 	drift := Drift{ReferenceSeconds: reference}
-	if len(means) < max(1, r.Periods) {
+	periods := max(1, r.Periods)
+	if len(means) < periods {
 		return drift
 	}
-	recent := make([]float64, 0, r.Periods)
-	for _, mean := range means[len(means)-max(1, r.Periods):] {
-		recent = append(recent, mean.value)
+	var durations, samples []float64
+	for _, m := range means[len(means)-periods:] {
+		durations, samples = append(durations, m.seconds), append(samples, m.samples)
 	}
-	slices.Sort(recent)
-	drift.RecentSeconds = micro((recent[(len(recent)-1)/2] + recent[len(recent)/2]) / 2)
-	side := r.outside(means[len(means)-1].value, reference)
+	drift.RecentSeconds, drift.RecentSamples = micro(median(durations)), median(samples)
+	outside := func(i int) int { return r.Outside(means[i].seconds, means[i].samples, reference) }
+	first := len(means) - 1
+	side := outside(first)
 	if side == 0 {
 		return drift
 	}
-	first := len(means) - 1
-	for first > 0 && r.outside(means[first-1].value, reference) == side {
+	for first > 0 && outside(first-1) == side {
 		first--
 	}
-	if len(means)-first >= r.Periods {
+	if len(means)-first >= periods {
 		drift.Since = aws.Time(means[first].at.UTC())
 	}
 	return drift
 }
 
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
+
 // still tells whether the recent duration lies outside another reference.
 func (r DriftRule) still(d Drift, reference float64) bool {
-	return r.outside(d.RecentSeconds, reference) != 0
+	return r.Outside(d.RecentSeconds, d.RecentSamples, reference) != 0
 }
 
 // driftLine is the line of the alarm's metric math that holds the reference.

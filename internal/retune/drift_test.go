@@ -3,6 +3,7 @@ package retune
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,10 +34,10 @@ func TestDriftIsAStretch(t *testing.T) {
 		"fewer periods than that": {[]float64{9, 9, 9}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var means []point
+			var means []mean
 			for i, at := range minutesBefore(noon, len(test.means)) {
 				if test.means[i] > 0 {
-					means = append(means, point{at, test.means[i]})
+					means = append(means, mean{at, test.means[i], 1})
 				}
 			}
 			got := rule.find(means, 5)
@@ -48,8 +49,17 @@ func TestDriftIsAStretch(t *testing.T) {
 			}
 		})
 	}
-	if got := rule.find([]point{{noon, 9}, {noon, 9}, {noon, 9}, {noon, 9}, {noon, 9}}, 0); got.Since != nil {
+	far := slices.Repeat([]mean{{noon, 9, 1}}, 5)
+	if got := rule.find(far, 0); got.Since != nil {
 		t.Error("without a reference there is no drift")
+	}
+	// Many samples say sooner that the duration has changed.
+	for samples, want := range map[float64]bool{100: true, 10: false} {
+		near := slices.Repeat([]mean{{noon, 6, samples}}, 5)
+		if got := rule.find(near, 5); (got.Since != nil) != want || rule.still(got, 5) != want ||
+			got.RecentSamples != samples {
+			t.Errorf("6 s instead of 5 s, %g samples a period: %+v", samples, got)
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ func (m Measurer) readMetrics(ctx context.Context, out *Measurement) error {
 	if err != nil {
 		return err
 	}
-	out.Drift = m.DriftRule.find(read.ratios(durationSum, durationCount), out.Drift.ReferenceSeconds)
+	out.Drift = m.DriftRule.find(read.means(), out.Drift.ReferenceSeconds)
 	if since := out.Drift.Since; since != nil {
 		w.shorten(
 			*since,

@@ -81,16 +81,22 @@ func (s series) since(from time.Time) series {
 	return out
 }
 
-// ratios divides one series by another, period by period, where the divisor is more than 0.
-func (s series) ratios(sumKey, countKey string) []point {
+// mean is the mean duration of one period.
+type mean struct {
+	at               time.Time
+	seconds, samples float64
+}
+
+// means are those of the periods in which something was measured.
+func (s series) means() []mean {
 	counts := map[int64]float64{}
-	for _, p := range s[countKey] {
+	for _, p := range s[durationCount] {
 		counts[p.at.Unix()] = p.value
 	}
-	var out []point
-	for _, p := range s[sumKey] {
+	var out []mean
+	for _, p := range s[durationSum] {
 		if count := counts[p.at.Unix()]; count > 0 {
-			out = append(out, point{p.at, p.value / count})
+			out = append(out, mean{p.at, p.value / count, count})
 		}
 	}
 	return out

@@ -162,6 +162,9 @@ func TestLocalDeployments(t *testing.T) {
 		t.Errorf("existing: the queue is %q", got)
 	}
 	d.wantQueueType(existing, "fifo")
+	if _, made := d.resources("existing")["WorkerRepository"]; made {
+		t.Error("existing: a repository was made although an image is given")
+	}
 	if got, want := d.output(existing, "ClusterName"), d.output(first, "ClusterName"); got != want {
 		t.Errorf("existing: the cluster is %q, want %q", got, want)
 	}
@@ -210,7 +213,7 @@ func (d *deployment) updates(name string, outputs deployed.Outputs, promise back
 }
 
 // existing makes two queues and answers the parameters of a stack that uses
-// them, and cluster and network of another stack.
+// them, an image, and cluster and network of another stack.
 func (d *deployment) existing(name string, outputs deployed.Outputs) map[string]string {
 	d.t.Helper()
 	arns := map[string]string{}
@@ -236,6 +239,7 @@ func (d *deployment) existing(name string, outputs deployed.Outputs) map[string]
 		"ClusterName": d.output(outputs, "ClusterName"),
 		"VpcId":       made["Vpc"], "SubnetIds": made["PrivateSubnet1"] + "," + made["PrivateSubnet2"],
 		"InitialProcessingSeconds": "900", "MinTasks": "1", "MaxTasks": "1",
+		"WorkerImage": localcloud.WorkerImage,
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 
 // imagesKept is how many images the repository keeps, the newest ones. The
 // registry does not know which of them run, so there is room for far more than
-// anybody deploys before the running one is replaced. One is about 8 MB.
+// anybody deploys before the running one is replaced. One is about 5 MB.
 const imagesKept = 500
 
 // image is what the task definition runs.

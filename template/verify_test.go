@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -58,4 +61,30 @@ func refersTo(v, wanted any) bool {
 	found := false
 	walk(v, func(v any) { found = found || reflect.DeepEqual(v, wanted) })
 	return found
+}
+
+// docs/deployment.md says the numbers of the template.
+func TestDeploymentPageIsTrue(t *testing.T) {
+	raw, err := os.ReadFile("../docs/deployment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, d := string(raw), committed(t)
+	says := []string{
+		fmt.Sprintf("newest %d images", imagesKept),
+		fmt.Sprintf("for %v minutes after a verification began",
+			d.property(t, "VerificationStartedAlarm", "EvaluationPeriods")),
+		fmt.Sprintf("%v min |", pipelineSteps(t, d, true)[2].configuration["DeploymentTimeout"]),
+		fmt.Sprintf("within %v days", d.property(t, "ArtifactBucket", "LifecycleConfiguration.Rules.0.ExpirationInDays")),
+	}
+	for name, p := range d.section("Parameters") {
+		if strings.HasPrefix(name, "Verify") {
+			says = append(says, fmt.Sprintf("| `%s` | %v |", name, at(p, "Default")))
+		}
+	}
+	for _, text := range says {
+		if !strings.Contains(page, text) {
+			t.Errorf("docs/deployment.md does not say %q", text)
+		}
+	}
 }

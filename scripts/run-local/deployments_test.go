@@ -59,7 +59,7 @@ func TestReleaseTable(t *testing.T) {
 	}, func(at time.Time) string { return clock(20 * at.Sub(began)) },
 		func(d time.Duration) time.Duration { return 20 * d })
 	want := strings.Join([]string{
-		"deployments   version   ended               after   runs now   notified   because",
+		"deployments   version   ended               after   runs now   notified   because (its seconds are this machine's)",
 		"  06:00       good      verified            06:40   w:2        1          236 messages processed in 21 s",
 		"  13:20       slow      VersionRolledBack   05:00   w:2        1          messages take longer: " +
 			strings.Repeat("x", 50) + "…",

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,38 @@ func TestLocalReleases(t *testing.T) {
 		`set aside\s+[1-9]\d*, and [1-9]\d* of them brought back and processed`,
 		`lost\s+0\n`, `done twice\s+0\n`,
 	} {
+		if !regexp.MustCompile(want).MatchString(told.String()) {
+			t.Errorf("the story does not tell %s", want)
+		}
+	}
+}
+
+// TestLocalBursts plays the same bursts without the band and with it: the band moves the bounds, more messages start in
+// time, and nothing else is to be seen of it.
+func TestLocalBursts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	o := options{root: root, speed: 20, stack: "bursts", minTasks: 1, maxTasks: 10, parts: []string{burstPart}}
+	err = run(ctx, terminal.NewLog(&told), o)
+	t.Logf("the story:\n%s", told.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`started within 60 s\s+(\d+\.\d) %\s+(\d+\.\d) %`).FindStringSubmatch(told.String())
+	if row == nil {
+		t.Fatal("the story does not set the two side by side")
+	}
+	alone, _ := strconv.ParseFloat(row[1], 64)
+	banded, _ := strconv.ParseFloat(row[2], 64)
+	if banded <= alone {
+		t.Errorf("with the band %g %% of the messages start in time, %g %% without it", banded, alone)
+	}
+	for _, want := range []string{`bounds moved\s+0 times\s+[1-9]\d* times`, `lost\s+0\n`, `done twice\s+0\n`} {
 		if !regexp.MustCompile(want).MatchString(told.String()) {
 			t.Errorf("the story does not tell %s", want)
 		}

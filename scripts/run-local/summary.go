@@ -119,6 +119,7 @@ func (w *world) guide() string {
   go run ./scripts/load once -local -duration %v             # %v in the time of this engine
   go run ./scripts/load trace -local -speed %g
   go run ./scripts/retune -local -dry-run
+  go run ./scripts/verify -local                                # proves what the service runs now
   sam build && sam deploy                                       # deploys again; sam delete takes it away`,
 		w.cloud.Endpoint(), w.retune, w.fast(firstDuration), firstDuration, w.speed)
 }

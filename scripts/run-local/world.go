@@ -39,6 +39,9 @@ const (
 	verifySoak      = 5 * time.Minute  // how long its outcome is watched
 	verifyBaseline  = 10 * time.Minute // what it is compared with
 	verifyRollback  = 10 * time.Minute
+	bandLook        = 20 * time.Second // from look to look of the band
+	bandCeiling     = 5 * time.Minute  // without a look, until the ceiling is MaxTasks again
+	bandFloor       = time.Hour        // likewise the floor
 )
 
 // world is the deployed system, in a time that runs speed times as fast.
@@ -94,6 +97,9 @@ func (o options) parameters() map[string]string {
 		"VerifySoakSeconds":        seconds(verifySoak),
 		"VerifyBaselineSeconds":    seconds(verifyBaseline),
 		"VerifyRollbackSeconds":    seconds(verifyRollback),
+		"BandLookSeconds":          seconds(bandLook),
+		"BandCeilingSeconds":       seconds(bandCeiling),
+		"BandFloorSeconds":         seconds(bandFloor),
 		// Nobody calls this repository: what its pushes would do is played in.
 		"RepositoryOwner": "nobody",
 		"RepositoryName":  "worker",

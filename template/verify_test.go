@@ -75,7 +75,8 @@ func TestDeploymentPageIsTrue(t *testing.T) {
 		fmt.Sprintf("for %v minutes after a verification began",
 			d.property(t, "VerificationStartedAlarm", "EvaluationPeriods")),
 		fmt.Sprintf("%v min |", pipelineSteps(t, d, true)[2].configuration["DeploymentTimeout"]),
-		fmt.Sprintf("within %v days", d.property(t, "ArtifactBucket", "LifecycleConfiguration.Rules.0.ExpirationInDays")),
+		fmt.Sprintf("within %v days",
+			d.property(t, "ArtifactBucket", "LifecycleConfiguration.Rules.0.ExpirationInDays")),
 	}
 	for name, p := range d.section("Parameters") {
 		if strings.HasPrefix(name, "Verify") {

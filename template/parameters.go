@@ -54,12 +54,14 @@ func promiseParameters() []parameter {
 		number("InitialProcessingSeconds", "Processing duration to begin with (s)", 5, 0.001, 43200,
 			"Processing duration of a message, in seconds, from which the first targets are computed. "+
 				"Measured durations replace it."),
-		number("Headroom", "Headroom", 1, 0, 100,
+		number("Headroom", "Headroom", 4, 0, 100,
 			"How much of what a task can work off within the acceptable delay it may hold as a backlog: "+
-				"0 is nothing but what it works on, 1 is all of it."),
+				"0 is nothing but what it works on, 1 is all of it. "+
+				"With RetuneChoice replay, retunes choose it from what is measured."),
 		number("Utilization", "Wanted utilisation", 0.8, 0.01, 0.99,
 			"Share of the time that a task is meant to be busy, between 0 and 1. "+
-				"Less is more tasks and shorter waits."),
+				"Less is more tasks and shorter waits. "+
+				"With RetuneChoice replay, retunes choose it from what is measured."),
 	}
 }
 

@@ -7,13 +7,13 @@ import "math"
 // coefficient of variation of 1; five periods in a row, as the drift alarm wants them, are rarely on one side of it by
 // chance.
 const (
-	DriftLeast = 1.1
+	DriftLeast = 1.05
 	DriftNoise = 0.5
 )
 
 // DriftLimit is the factor by which the mean duration of so many samples may differ, up or down, from the one that
 // targets are made for: at most widest, and less where many samples make the mean certain. With a widest of 1.5, 100
-// samples allow 1.15, 10 allow 1.26, and one 1.5.
+// samples allow 1.1, 10 allow 1.21, and one 1.5.
 func DriftLimit(widest, samples float64) float64 {
 	if !(samples > 0) {
 		return widest

@@ -28,6 +28,7 @@ type Measurer struct {
 	TuningParameter string // name of the SSM parameter with the tuning record
 	DriftAlarm      string // name
 	DriftRule       DriftRule
+	ReplayLength    time.Duration // of the history for a choice by replay
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -53,7 +54,17 @@ func (m Measurer) Measure(ctx context.Context, request MeasureRequest) (Measured
 		delay = seconds(out.DelaySeconds)
 	}
 	out.Basis, out.Summary = out.basis(), out.summary(delay)
-	return Measured{Measurement: out}, nil
+	if out.Choice != ByReplay || out.Rollout.InProgress {
+		return Measured{Measurement: out}, nil
+	}
+	period := readablePeriod(m.ReplayLength, m.MetricPeriod)
+	var processingFrom time.Time
+	if out.Rollout.CompletedAt != nil {
+		processingFrom = *out.Rollout.CompletedAt
+	}
+	history, err := m.Source.readHistory(ctx, m.Metrics, out.Window.To.Truncate(period), m.ReplayLength, period,
+		processingFrom)
+	return Measured{Measurement: out, History: history}, err
 }
 
 // readState reads everything but metrics.

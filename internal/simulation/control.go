@@ -284,6 +284,18 @@ func (c *Control) History(window time.Duration) (sent []float64, processing []ti
 	return sent, processing
 }
 
+// Recent is what can be measured of each of the newest n full periods, oldest first, and when the first of them began.
+// At the start there are fewer.
+func (c *Control) Recent(n int) (periods []Measurement, since time.Duration) {
+	interval := c.run.a.Period()
+	last := min(len(c.run.measured), int(max(0, c.run.now-c.run.feeds.workerDelay)/interval))
+	first := max(0, last-n)
+	for _, m := range c.run.measured[first:last] {
+		periods = append(periods, m.summary())
+	}
+	return periods, time.Duration(first) * interval
+}
+
 // readable returns the periods that begin within the window and can be read by now.
 func (c *Control) readable(window, delay time.Duration) []measurement {
 	interval := c.run.a.Period()

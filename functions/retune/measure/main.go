@@ -2,6 +2,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -42,5 +44,7 @@ func build(s *lambdastep.Setup) lambdastep.Step[retune.MeasureRequest, retune.Me
 			Factor:  s.Env.Number("DRIFT_FACTOR", backlog.LeastFactor, backlog.MostFactor),
 			Periods: s.Env.Whole("DRIFT_PERIODS", 1, 60),
 		},
+		ReplayLength: time.Duration(s.Env.Number("RETUNE_REPLAY_MINUTES", retune.LeastWindow.Minutes(),
+			retune.LongestReplay.Minutes()) * float64(time.Minute)),
 	}.Measure
 }

@@ -83,7 +83,7 @@ func TestWhatCannotBeKeptIsSaid(t *testing.T) {
 	r := request(hours(6, bursts))
 	r.Limits.Max, r.Bounds.Max = 10, 10
 	c := choose(t, r)
-	if !strings.Contains(c.Reason, "no settings keep the promise") || c.Kept <= c.Candidates[0].Kept {
+	if !strings.Contains(c.Reason, "keep the promise for this load") || c.Kept <= c.Candidates[0].Kept {
 		t.Errorf("%q: keeps %.3f, before %.3f", c.Reason, c.Kept, c.Candidates[0].Kept)
 	}
 }

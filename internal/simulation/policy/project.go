@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"math"
+	"slices"
 	"time"
 
 	"sqs-dynamic-target-tracking/internal/backlog"
@@ -37,15 +37,18 @@ type Project struct {
 type Retune struct {
 	Every  time.Duration // 0: never
 	Window time.Duration // of the durations that a retune measures
-	// On drift the targets are made anew as soon as the mean duration over DriftWindow, looked at as often, is more
-	// than DriftFactor times what they were made for, or less than its inverse. A factor of 0: never.
+	// On drift the targets are made anew at once: when the mean duration of each period of DriftWindow has drifted, on
+	// the same side, as backlog.Drifted has it: by DriftFactor, or by less where many messages say so. A factor of 0: never.
+	// What was measured before such a stretch is left out from then on.
 	DriftFactor float64
 	DriftWindow time.Duration
 	Rails       backlog.Rails
 }
 
-// Defaults are the settings that docs/tuning.md arrives at. The template's headroom, window and drift are not these
-// yet.
+// mostDrifts is how many times an hour the targets are made anew on drift.
+const mostDrifts = 4
+
+// Defaults are the settings that docs/tuning.md arrives at, and the defaults of the template's parameters.
 func Defaults() Project {
 	return Project{
 		Headroom:         4,
@@ -54,8 +57,8 @@ func Defaults() Project {
 		ScaleInCooldown:  5 * time.Minute,
 		Retune: Retune{
 			Every:       time.Hour,
-			Window:      time.Hour,
-			DriftFactor: 1.25,
+			Window:      24 * time.Hour,
+			DriftFactor: 1.5,
 			DriftWindow: 5 * time.Minute,
 			Rails:       backlog.Rails{MinimumSamples: 30, MaximumFactor: 4, DeadBand: 0.05},
 		},
@@ -107,7 +110,7 @@ func (p Project) Begin(c *simulation.Control) error {
 		c.Every(p.Retune.Every, 0, r.hourly)
 	}
 	if p.Retune.Every > 0 && p.Retune.DriftFactor > 1 {
-		c.Every(p.Retune.DriftWindow, 0, r.drifted)
+		c.Every(s.Assumptions.Period(), s.Assumptions.Tracking.EvaluationOffset, r.drifted)
 	}
 	return r.put(targets)
 }
@@ -120,6 +123,8 @@ type retuner struct {
 	promise    backlog.Promise
 	targets    backlog.Targets
 	processing time.Duration // that the targets are made for
+	since      time.Duration // of the run: what was measured before is left out
+	drifts     []time.Duration
 }
 
 func (r *retuner) put(targets backlog.Targets) error {
@@ -169,20 +174,30 @@ func (r *retuner) choose() error {
 	return r.put(targets)
 }
 
-// drifted looks whether the duration has left the one that the targets were made for.
+// drifted looks whether the duration has left the one that the targets were made for, on the same side for a while.
 func (r *retuner) drifted() error {
-	now := r.control.Measured(r.Retune.DriftWindow)
-	if !r.Retune.Rails.Enough(now.Samples) {
+	now, period := r.control.Since(), r.control.Scenario().Assumptions.Period()
+	r.drifts = slices.DeleteFunc(r.drifts, func(at time.Duration) bool { return now-at >= time.Hour })
+	n := int(r.Retune.DriftWindow / period)
+	periods, since := r.control.Recent(n)
+	if len(periods) < n || len(r.drifts) == mostDrifts {
 		return nil
 	}
-	if away := math.Abs(math.Log(float64(now.Mean) / float64(r.processing))); away < math.Log(r.Retune.DriftFactor) {
+	side := r.side(periods[0])
+	if side == 0 || slices.ContainsFunc(periods, func(m simulation.Measurement) bool { return r.side(m) != side }) {
 		return nil
 	}
-	return r.retune(r.Retune.DriftWindow)
+	r.drifts, r.since = append(r.drifts, now), since
+	return r.retune(r.Retune.Window)
+}
+
+// side tells on which side of what the targets are made for a period lies.
+func (r *retuner) side(m simulation.Measurement) int {
+	return backlog.Drifted(m.Mean.Seconds(), r.processing.Seconds(), float64(m.Samples), r.Retune.DriftFactor-1)
 }
 
 func (r *retuner) retune(window time.Duration) error {
-	now := r.control.Measured(window)
+	now := r.control.Measured(min(window, r.control.Since()-r.since))
 	proposal, err := r.Retune.Rails.Propose(
 		r.promise,
 		r.targets,

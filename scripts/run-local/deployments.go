@@ -137,7 +137,8 @@ func (w *world) bringBack(ctx context.Context) (moved int, err error) {
 
 // releaseTable shows what became of each version.
 func releaseTable(releases []release, at func(time.Time) string, story func(time.Duration) time.Duration) string {
-	rows := [][]string{{"deployments", "version", "ended", "after", "runs now", "notified", "because (its seconds are this machine's)"}}
+	rows := [][]string{{"deployments", "version", "ended", "after", "runs now", "notified",
+		"because (in seconds of this machine)"}}
 	for _, r := range releases {
 		rows = append(rows, []string{
 			"  " + at(r.began), r.name, r.ended, clock(story(r.took)), r.runs, fmt.Sprint(r.notified), r.because(),

@@ -59,7 +59,8 @@ func TestReleaseTable(t *testing.T) {
 	}, func(at time.Time) string { return clock(20 * at.Sub(began)) },
 		func(d time.Duration) time.Duration { return 20 * d })
 	want := strings.Join([]string{
-		"deployments   version   ended               after   runs now   notified   because (its seconds are this machine's)",
+		"deployments   version   ended               after   runs now   notified   " +
+			"because (in seconds of this machine)",
 		"  06:00       good      verified            06:40   w:2        1          236 messages processed in 21 s",
 		"  13:20       slow      VersionRolledBack   05:00   w:2        1          messages take longer: " +
 			strings.Repeat("x", 50) + "…",
@@ -84,8 +85,9 @@ func TestSubjectOfANotification(t *testing.T) {
 }
 
 func TestRolloutOf(t *testing.T) {
-	deployment := func(definition, status string, state types.DeploymentRolloutState, running int32) types.Deployment {
-		return types.Deployment{TaskDefinition: &definition, Status: &status, RolloutState: state, RunningCount: running}
+	type state = types.DeploymentRolloutState
+	deployment := func(definition, status string, at state, running int32) types.Deployment {
+		return types.Deployment{TaskDefinition: &definition, Status: &status, RolloutState: at, RunningCount: running}
 	}
 	const done, failed, going = types.DeploymentRolloutStateCompleted, types.DeploymentRolloutStateFailed,
 		types.DeploymentRolloutStateInProgress

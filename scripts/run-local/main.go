@@ -4,6 +4,7 @@
 //	go run ./scripts/run-local              the story, a summary, and everything is stopped
 //	go run ./scripts/run-local -keep        ... and leave it running, with commands to look around
 //	go run ./scripts/run-local -setup-only -keep   just deploy, for work by hand
+//	go run ./scripts/run-local -parts burst        one part of the story: scaling, deployments or burst
 //
 // Time runs -speed times as fast: every configured duration is divided by it, and every view multiplies back.
 package main

@@ -252,8 +252,8 @@ func withImage(d types.TaskDefinition, image string) *ecs.RegisterTaskDefinition
 	}
 }
 
-// awaitSteady waits until the service runs the task definition and nothing else, or until ECS has gone back, and returns
-// the deployment as it was last seen. It tells when old and new tasks run beside each other.
+// awaitSteady waits until the service runs the task definition and nothing else, or until ECS has gone back, and
+// returns the deployment as it was last seen. It tells when old and new tasks run beside each other.
 func (p *pipeline) awaitSteady(ctx context.Context, target string) (types.Deployment, error) {
 	deadline, beside := time.Now().Add(p.fast(verifyRollout)), false
 	var last types.Deployment

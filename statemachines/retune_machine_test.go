@@ -4,6 +4,8 @@ package statemachines
 
 import (
 	"math"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -74,9 +76,9 @@ func testRetuneRefuses(t *testing.T, w *world) {
 }
 
 func testRetuneApplies(t *testing.T, w *world) {
-	w.measured(t, 0.5, 170)
-	w.measured(t, 20, 10) // the newest period is no more than its samples
-	const mean = (0.5*190 + 20*10) / 200
+	w.measured(t, 0.5, 160)
+	w.measured(t, 20, 20) // the newest period is no more than its samples
+	const mean = (0.5*180 + 20*20) / 200
 	t.Run("dry run", func(t *testing.T) {
 		before := w.policies(t)
 		e := w.run(t, "retune", `{"dryRun":true,"reason":"to see"}`)
@@ -99,7 +101,7 @@ func testRetuneApplies(t *testing.T, w *world) {
 		if got := w.metric(t, "ecsTargetBPI"); math.Abs(got-want.Backlog) > 0.001*want.Backlog {
 			t.Errorf("ecsTargetBPI is %g, want %g", got, want.Backlog)
 		}
-		if got := w.driftExpression(t); got != "duration / 1.475" {
+		if got := w.driftExpression(t); got != "duration / 2.45" {
 			t.Errorf("the drift alarm computes %q", got)
 		}
 		if run := w.lastRun(t); run.Outcome != "applied" || run.Samples != 200 || run.Before.Backlog != 13 ||
@@ -223,7 +225,7 @@ func testRetuneFaults(t *testing.T, w *world) {
 		if !reflect.DeepEqual(before, w.policies(t)) {
 			t.Error("the policies changed")
 		}
-		w.checkRecord(t, e.arn, (0.5*190+20*10+4*2000)/2200, 2200)
+		w.checkRecord(t, e.arn, (0.5*180+20*20+4*2000)/2200, 2200)
 	})
 	t.Run("each call is throttled twice", func(t *testing.T) {
 		w.setTargets(t, retune.Targets{Backlog: 13, Rate: 0.16})
@@ -402,6 +404,32 @@ func testRetuneByHand(t *testing.T, w *world) {
 		e.endedWith(t, "kept: targets are held", "the targets are held until they are released")
 		e = w.run(t, "retune", `{"release":true,"watchMinutes":0}`)
 		e.endedWith(t, "applied", "from 21 to ")
+	})
+	t.Run("with the script", func(t *testing.T) {
+		script := filepath.Join(t.TempDir(), "retune")
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", script, "../scripts/retune")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		say := func(args string, words ...string) {
+			run := exec.CommandContext(t.Context(), script, strings.Fields("-stack "+stackName+" "+args)...)
+			run.Env = w.cloud.Environ()
+			out, err := run.CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %v", args, err)
+			}
+			for _, want := range words {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("%s does not say %q:\n%s", args, want, out)
+				}
+			}
+			t.Logf("%s\n%s", args, out)
+		}
+		say("-target backlog=22,rate=0.4 -hold-until 8h -reason tonight", "Take Turn", "Apply Targets", "applied",
+			"- the rate target is set by hand to 0.4", "- the targets are held until 2")
+		say("-dry-run", "kept: targets are held", "messages measured")
+		say("-release -watch 0s", "applied")
+		say("-history -last 3", "tonight", "by hand", "applied", "hand", "22", "0.4")
 	})
 }
 

@@ -121,6 +121,10 @@ func (c *Chosen) reason(of choice.Choice) string {
 	would := fmt.Sprintf("would have kept %g %% of the last %.3g h for %g task-hours, of %d replays",
 		c.KeptPercent, c.ReplayedHours, c.TaskHours, len(of.Candidates))
 	switch {
+	case of.OutOfReach:
+		return fmt.Sprintf(
+			"no settings of %d replays keep more than %g %% of the last %.3g h, so a choice is of no use: those of the "+
+				"stack hold, %s", len(of.Candidates), c.KeptPercent, c.ReplayedHours, what)
 	case !of.Keeps:
 		return fmt.Sprintf("no settings keep the promise for this load at a reasonable cost; the best, %s, %s", what, would)
 	case of.Better:
@@ -143,6 +147,7 @@ func (r Replay) request(w choice.Window, inForce Tuning, stretch float64) choice
 		bounds = limits // those in force are of a moment, and hold again when whoever moves them stops
 	}
 	return choice.Request{
+		Base:   simulated.Settings{Headroom: r.Promise.Headroom, Utilization: r.Promise.Utilization, Bounds: limits},
 		Window: w, Tuning: tuning, Bounds: bounds, Limits: limits, KeepBounds: !r.OwnsBounds,
 		Delay: longer(r.Promise.AcceptableDelay), Concurrency: r.Promise.Concurrency,
 		Keep: choice.DefaultKeep, Margin: choice.DefaultMargin,

@@ -34,7 +34,7 @@ func TestTheFiguresOfTheBand(t *testing.T) {
 	text := p.text.String()
 	for _, want := range []string{
 		"### The goals", "| short | 99.9 / 1.15 |", "### Against its peers, scale-in proportional",
-		"| band, counts 0 s old |", "| band, counts 60 s old |", "| keda, counts 30 s old |", "| project-choice |",
+		"| band, counts 0 s old |", "| band, counts 60 s old |", "| keda, counts 30 s old |", "| project |",
 		"| (best fixed count) |", "| **delay 20 s**: band |", "| without |",
 		"| **looks stop after 12 h, no dead man**: band |",
 	} {

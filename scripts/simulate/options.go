@@ -90,7 +90,7 @@ func (o *options) registerScenario(flags *flag.FlagSet) {
 	flags.StringVar(&o.stack, "from-stack", "", "take arrivals and durations from CloudWatch of this deployed stack")
 	flags.BoolVar(&o.local, "local", false, "-from-stack of the local engine that runs in this checkout")
 	flags.Float64Var(&o.days, "days", 7, "-from-stack: how many days back, at most 15")
-	flags.StringVar(&o.policies, "policies", "project,band,project-choice,blueprint,guide,copilot,cdk,keda,steps",
+	flags.StringVar(&o.policies, "policies", "project,project-formula,band,blueprint,guide,copilot,cdk,keda,steps",
 		"policies to compare, separated by commas, or all")
 	flags.StringVar(&o.pace, "pace", "both", "pace of target tracking's scale-in, which is not known: "+
 		"proportional, one-at-a-time, both")

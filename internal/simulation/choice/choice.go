@@ -18,7 +18,9 @@
 // Less task-hours, and fewer messages that start late. A message in a hundred that is late counts like [lateAbove] in a
 // hundred of the cost as long as the promise is kept with its margin, because the hours to come are not those that were
 // measured and what only just keeps the promise will not; and like [lateBelow] more in a hundred where it is not kept.
-// So a promise that the load allows is kept, and one that it does not allow is not chased at any price.
+// So a promise that the load allows is kept, and one that it does not allow is not chased at any price. Where all
+// settings miss it by [outOfReach] or more, what is late is late for its bursts, of which the next is another one: then
+// a choice made from the last ones does harm, and the settings of the template hold.
 //
 // How fast target tracking scales in on AWS is not known, and changes results most. So the winner is replayed at the
 // other pace too. If it does not keep the promise there, the next best get their turn, and the one that is best at both
@@ -61,6 +63,9 @@ type Request struct {
 	// Tuning holds the settings in force and the cooldowns.
 	Tuning policy.Project
 	Bounds tracking.Bounds // in force
+	// Base are the settings that somebody gave who did not know the load: those of the template. They are returned to
+	// where no settings come near the promise.
+	Base policy.Settings
 	// Limits that the bounds must stay within: MinTasks and MaxTasks of the template.
 	Limits tracking.Bounds
 	// KeepBounds leaves the bounds as they are: somebody else moves them.
@@ -88,8 +93,11 @@ type Candidate struct {
 type Choice struct {
 	policy.Settings
 	// Better tells that the settings are chosen by replay. Otherwise they are those in force, and Reason says why.
-	Better     bool
-	Keeps      bool // the promise, with its margin, in the replay
+	Better bool
+	Keeps  bool // the promise, with its margin, in the replay
+	// OutOfReach tells that no settings came near the promise, so that those of the template hold. Then Kept is the
+	// most that any kept, and TaskHours are those of the settings in force.
+	OutOfReach bool
 	Reason     string
 	Kept       float64       // by the settings, in the replay
 	TaskHours  float64       // of the settings, in the replay
@@ -123,10 +131,10 @@ func Choose(ctx context.Context, r Request) (Choice, error) {
 	return s.conclude()
 }
 
-// Policy is this project with its settings chosen at each hourly retune by replaying the window before it, as the
-// retune does.
+// Policy is this project as it is deployed by default: its settings are chosen at each hourly retune by replaying the
+// window before it.
 func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
-	tuning.Label = "project-choice"
+	tuning.Label = "project"
 	tuning.Choose = func(c *simulation.Control, now policy.Settings) (policy.Settings, error) {
 		known := c.Scenario()
 		sent, processing := c.History(window)
@@ -146,6 +154,7 @@ func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
 			},
 			Tuning:      current,
 			Bounds:      now.Bounds,
+			Base:        policy.Settings{Headroom: tuning.Headroom, Utilization: tuning.Utilization, Bounds: known.Bounds},
 			Limits:      known.Bounds,
 			Delay:       known.Delay,
 			Concurrency: known.Concurrency,
@@ -400,12 +409,41 @@ func (s *search) conclude() (Choice, error) {
 	if s.price(best) > s.price(current)-worth {
 		best = current
 	}
+	if most := s.most(); most < s.request.Keep-outOfReach {
+		return s.giveUp(most), nil
+	}
 	out := Choice{
 		Settings: best.Settings, Better: best.Settings != current.Settings, Keeps: best.Kept >= s.goal(), Kept: best.Kept, TaskHours: best.TaskHours,
 		FixedTasks: s.fixed, Span: s.load.Length, Candidates: s.found,
 	}
 	out.Reason = s.reason(out)
 	return out, nil
+}
+
+// outOfReach is by how much the best settings must miss the promise for the choice to give up.
+const outOfReach = 0.1
+
+// most is the largest share that any candidate kept.
+func (s *search) most() float64 {
+	most := 0.0
+	for _, c := range s.found {
+		most = max(most, c.Kept)
+	}
+	return most
+}
+
+// giveUp returns to the settings of the template.
+func (s *search) giveUp(most float64) Choice {
+	base := s.request.Base
+	if s.request.KeepBounds {
+		base.Bounds = s.request.Bounds
+	}
+	return Choice{
+		Settings: base, Better: base != s.found[0].Settings, Kept: most, TaskHours: s.found[0].TaskHours,
+		FixedTasks: s.fixed, Span: s.load.Length, Candidates: s.found, OutOfReach: true,
+		Reason: fmt.Sprintf("no settings of %d replays keep more than %.1f %% of the last %v: those of the template hold",
+			len(s.found), 100*most, s.load.Length),
+	}
 }
 
 func (s *search) reason(c Choice) string {
@@ -421,7 +459,7 @@ func (s *search) reason(c Choice) string {
 	case c.Kept < s.goal():
 		return "no settings" + tried + " keep the promise for this load at a reasonable cost; these are the best: they " + keeps
 	default:
-		return "the best" + tried + ": it " + keeps
+		return "the best" + tried + ": they " + keeps
 	}
 }
 

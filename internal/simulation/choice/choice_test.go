@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,10 +82,57 @@ func TestBurstsNeedAMinimum(t *testing.T) {
 
 func TestWhatCannotBeKeptIsSaid(t *testing.T) {
 	r := request(hours(6, bursts))
-	r.Limits.Max, r.Bounds.Max = 10, 10
+	r.Limits.Max, r.Bounds.Max = 27, 27 // a little less than the bursts need
 	c := choose(t, r)
-	if !strings.Contains(c.Reason, "keep the promise for this load") || c.Kept <= c.Candidates[0].Kept {
+	if c.Keeps || c.OutOfReach || !strings.Contains(c.Reason, "no settings") || c.Kept <= c.Candidates[0].Kept {
 		t.Errorf("%q: keeps %.3f, before %.3f", c.Reason, c.Kept, c.Candidates[0].Kept)
+	}
+}
+
+func TestWhatIsOutOfReachIsLeftToTheTemplate(t *testing.T) {
+	r := request(hours(6, bursts))
+	r.Limits.Max = 10
+	r.Bounds = tracking.Bounds{Min: 8, Max: 10} // of an earlier choice
+	r.Base = policy.Settings{Headroom: 3, Utilization: 0.77, Bounds: r.Limits}
+	c := choose(t, r)
+	if !c.OutOfReach || !c.Better || c.Settings != r.Base || !strings.Contains(c.Reason, "those of the template hold") {
+		t.Errorf("%+v", c.Settings)
+	}
+	r.KeepBounds = true
+	if c := choose(t, r); c.Settings.Bounds != r.Bounds || c.Headroom != 3 {
+		t.Errorf("with bounds of somebody else %+v", c.Settings)
+	}
+}
+
+func TestBoundsOfSomebodyElseAreLeftAlone(t *testing.T) {
+	r := request(hours(6, bursts))
+	r.KeepBounds = true
+	for _, candidate := range choose(t, r).Candidates {
+		if candidate.Settings.Bounds != r.Bounds {
+			t.Errorf("a replay with %+v", candidate.Settings.Bounds)
+		}
+	}
+}
+
+// TestPricesAreAWeighing pins what a late message counts: where the promise is kept five late ones in a hundred are
+// worth a quarter of the cost, and while it is not kept far more.
+func TestPricesAreAWeighing(t *testing.T) {
+	s := search{request: request(hours(1, smooth))}
+	at := func(kept, hours float64) Candidate { return Candidate{Kept: kept, TaskHours: hours} }
+	for _, test := range []struct {
+		what          string
+		better, worse Candidate
+	}{
+		{"the cheaper of two that keep as much", at(0.99, 10), at(0.99, 11)},
+		{"the one that keeps more for as much", at(0.99, 10), at(0.98, 10)},
+		{"a point for four hundredths", at(0.99, 10.4), at(0.98, 10)},
+		{"but not for six", at(0.98, 10), at(0.99, 10.6)},
+		{"below the goal a point for fourteen", at(0.95, 11.4), at(0.94, 10)},
+		{"but not for twice the cost", at(0.94, 10), at(0.95, 20)},
+	} {
+		if !s.better(test.better, test.worse) || s.better(test.worse, test.better) {
+			t.Error(test.what)
+		}
 	}
 }
 
@@ -154,6 +202,50 @@ func TestAWindowIsReplayedAsItWasMeasured(t *testing.T) {
 	}
 	if math.Abs(first/n-5) > 0.1 || math.Abs(second/m-10) > 0.2 {
 		t.Errorf("mean work %.2f s and %.2f s, measured 5 and 10", first/n, second/m)
+	}
+}
+
+func TestDurationsHaveTheMeasuredShape(t *testing.T) {
+	w := hours(6, smooth)
+	w.Mean = 10 * time.Second
+	for _, q := range []struct{ share, seconds float64 }{{0.9, 30}, {0.5, 2}, {0.1, 1}, {0.95, 40}} { // in any order
+		w.Quantiles = append(w.Quantiles, Quantile{q.share, time.Duration(q.seconds * float64(time.Second))})
+	}
+	load, err := w.Load("window", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, ordered := 0.0, slices.Clone(load.Work)
+	for _, work := range ordered {
+		sum += work.Seconds()
+	}
+	slices.Sort(ordered)
+	at := func(share float64) float64 { return ordered[int(share*float64(len(ordered)))].Seconds() }
+	if mean := sum / float64(len(ordered)); math.Abs(mean-10) > 0.3 {
+		t.Errorf("mean %.2f s, measured 10", mean)
+	}
+	// The shape is kept, and scaled to the mean, which quantiles alone do not tell.
+	if ratio := at(0.9) / at(0.5); math.Abs(ratio-15) > 1.5 {
+		t.Errorf("the 90 %% quantile is %.1f times the median, measured 15", ratio)
+	}
+	if ratio := at(0.5) / at(0.1); math.Abs(ratio-2) > 0.3 {
+		t.Errorf("the median is %.1f times the 10 %% quantile, measured 2", ratio)
+	}
+}
+
+func TestALargeLoadIsReplayedFromItsEnd(t *testing.T) {
+	w := hours(24, func(minute int) float64 { return float64(minute) })
+	w.Processing = make([]time.Duration, len(w.Sent))
+	cut := w.newest(100_000)
+	sum := 0.0
+	for _, sent := range cut.Sent {
+		sum += sent
+	}
+	if sum > 100_000 || sum < 98_000 || cut.Sent[len(cut.Sent)-1] != 1439 || len(cut.Processing) != len(cut.Sent) {
+		t.Errorf("%v messages in %d periods, %d durations", sum, len(cut.Sent), len(cut.Processing))
+	}
+	if all := w.newest(10_000_000); len(all.Sent) != len(w.Sent) {
+		t.Errorf("%d periods are left of %d", len(all.Sent), len(w.Sent))
 	}
 }
 

@@ -25,11 +25,11 @@ func Policies() []Described {
 		return func(policy.Project) simulation.Policy { return p }
 	}
 	return []Described{
-		{"project", "this project: backlog and rate policy, retuned hourly and on drift", policy.Retuned},
+		{"project", "this project as deployed: retuned hourly and on drift, its settings chosen by replaying 24 h",
+			func(p policy.Project) simulation.Policy { return choice.Policy(p, 24*time.Hour) }},
+		{"project-formula", "the same with RetuneChoice formula: the settings stay", policy.Retuned},
 		{"band", "this project with the band: its bounds follow the live queue", policy.InBand},
 		{"project-static", "this project without a retune", policy.Static},
-		{"project-choice", "this project, its settings chosen hourly by replaying 24 h",
-			func(p policy.Project) simulation.Policy { return choice.Policy(p, 24*time.Hour) }},
 		{"backlog", "this project's backlog policy alone (h = 1), without a retune", policy.BacklogAlone},
 		{"blueprint", "the AWS blueprint, its bugs repaired, retuned hourly", plain(policy.Blueprint{})},
 		{"blueprint-bugs", "the AWS blueprint as it was, with its worker", plain(policy.Blueprint{Bugs: true})},

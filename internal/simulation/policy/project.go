@@ -65,9 +65,9 @@ func Defaults() Project {
 	}
 }
 
-// Retuned is the project as it is deployed.
+// Retuned is the project with settings that stay: RetuneChoice formula.
 func Retuned(tuning Project) simulation.Policy {
-	tuning.Label, tuning.Choose = "project", nil
+	tuning.Label, tuning.Choose = "project-formula", nil
 	return tuning
 }
 

@@ -74,6 +74,7 @@ func TestLocalReleases(t *testing.T) {
 	}
 	for _, want := range []string{
 		`side by side\s+[1-9]\d* old tasks and [1-9]\d* new ones run`,
+		`rolled out\s+\d+ of \d+ tasks run it; never fewer than [1-9]`,
 		`Send Canary\s+answered by releases-worker:2`,
 		`Send Canary\s+CanaryFailed: releases-worker:3: the table of results has no column total`,
 		`good\s+verified\s.*releases-worker:2 `,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -226,12 +227,12 @@ func (p *pipeline) deploy(ctx context.Context, reference string, r *release) (ro
 	}); err != nil {
 		return false, fmt.Errorf("update the service: %w", err)
 	}
-	fate, err := p.awaitSteady(ctx, *target)
+	fate, least, err := p.awaitSteady(ctx, *target)
 	if err != nil {
 		return false, err
 	}
 	if fate.RolloutState == types.DeploymentRolloutStateCompleted {
-		p.say("rolled out", "%d of %d tasks run it", fate.RunningCount, fate.DesiredCount)
+		p.say("rolled out", "%d of %d tasks run it; never fewer than %d ran", fate.RunningCount, fate.DesiredCount, least)
 		return true, p.actionEvent(ctx, "Deploy", "Deploy", true, "", "")
 	}
 	r.ended, r.told = stopped, aws.ToString(fate.RolloutStateReason)
@@ -252,33 +253,35 @@ func withImage(d types.TaskDefinition, image string) *ecs.RegisterTaskDefinition
 	}
 }
 
-// awaitSteady waits until the service runs the task definition and nothing else, or until ECS has gone back, and
-// returns the deployment as it was last seen. It tells when old and new tasks run beside each other.
-func (p *pipeline) awaitSteady(ctx context.Context, target string) (types.Deployment, error) {
+// awaitSteady waits until the service runs the task definition and nothing else, or until ECS has gone back. It returns
+// the deployment as it was last seen, and how many tasks of all versions ran at least; and tells when old and new ones
+// run beside each other.
+func (p *pipeline) awaitSteady(ctx context.Context, target string) (last types.Deployment, least int32, err error) {
 	deadline, beside := time.Now().Add(p.fast(verifyRollout)), false
-	var last types.Deployment
+	least = math.MaxInt32
 	for {
 		all, err := deployments(ctx, p.acting, p.cluster, p.workers)
 		if err != nil {
-			return last, err
+			return last, least, err
 		}
 		own, old, back := rolloutOf(all, target)
 		if own != nil {
 			last = *own
 		}
+		least = min(least, old+last.RunningCount)
 		switch {
 		case last.RolloutState == types.DeploymentRolloutStateCompleted && old == 0,
 			last.RolloutState == types.DeploymentRolloutStateFailed && back:
-			return last, nil
+			return last, least, nil
 		case last.RunningCount > 0 && old > 0 && !beside:
 			beside = true
 			p.say("side by side", "%d old tasks and %d new ones run", old, last.RunningCount)
 		case time.Now().After(deadline):
-			return last, fmt.Errorf("the version %q is neither rolled out nor stopped after %v of the story",
+			return last, least, fmt.Errorf("the version %q is neither rolled out nor stopped after %v of the story",
 				p.version.name, verifyRollout)
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return last, err
+			return last, least, err
 		}
 	}
 }

@@ -70,7 +70,7 @@ func start(t *testing.T) *world {
 func (w *world) deploy(t *testing.T) {
 	t.Helper()
 	parameters := map[string]string{"MinTasks": "0", "MetricPeriodSeconds": "1", "RetuneWindowMinutes": "60",
-		"RetuneSchedule": "rate(365 days)", "Headroom": "1"}
+		"RetuneSchedule": "rate(365 days)", "Headroom": "1", "RetuneChoice": "formula"}
 	var out strings.Builder
 	if err := w.cloud.Deploy(t.Context(), stackName, parameters, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())

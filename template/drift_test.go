@@ -55,7 +55,8 @@ func TestDriftAlarmGoesByTheRule(t *testing.T) {
 			}
 			value := program.Eval(metricmath.Grid{Period: time.Minute, Length: 1}, series)[0][0]
 			if outside := rule.Outside(seconds, count, reference) != 0; (value > 1) != outside {
-				t.Errorf("%g s, %g samples: the alarm computes %g, the rule says outside: %v", seconds, count, value, outside)
+				t.Errorf("%g s, %g samples: the alarm computes %g, the rule says outside: %v", seconds, count, value,
+					outside)
 			}
 		}
 	}

@@ -24,8 +24,8 @@ func retuneParameters() []parameter {
 		number("RetuneWatchMinutes", "Watch (min)", 30, 0, 1440,
 			"Minutes that a change is watched. If it made things worse, it is taken back. 0 watches nothing."),
 		choice("RetuneChoice", "Who chooses", "String", "replay", []any{"replay", "formula"},
-			"Whether a retune chooses headroom, utilisation and the task bounds by replaying what was measured (replay), "+
-				"within MinTasks and MaxTasks, or takes them as they are (formula)."),
+			"Whether a retune chooses headroom, utilisation and the task bounds by replaying what was measured "+
+				"(replay), within MinTasks and MaxTasks, or takes them as they are (formula)."),
 		number("RetuneReplayMinutes", "Replay (min)", 1440, 0.017, 1440,
 			"Minutes before a retune that are replayed for a choice by replay, a day at most."),
 		number("DriftFactor", "Drift", 1.5, 1.1, 1000,

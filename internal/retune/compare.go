@@ -75,8 +75,8 @@ func (c Comparer) Compare(ctx context.Context, request CompareRequest) (Comparis
 		return Comparison{}, err
 	}
 	if rollout.InProgress || rollout.CompletedAt != nil && rollout.CompletedAt.After(earlier.From) {
-		return Comparison{Summary: fmt.Sprintf("kept: the rollout of %s lies within the time that would be compared, so "+
-			"that before and since are of two versions", rollout.Version)}, nil
+		return Comparison{Summary: fmt.Sprintf("kept: the rollout of %s lies within the time that would be compared, "+
+			"so that before and since are of two versions", rollout.Version)}, nil
 	}
 	after, err := c.figures(ctx, since)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 // parameter, so that a deployment, which writes the policies anew, can ask for the tuned targets.
 type Record struct {
 	ProcessingSeconds float64 `json:"processingSeconds"`
-	// ReferenceSeconds is the duration that Targets are right for, where that is not ProcessingSeconds because they went
-	// only part of the way; else 0.
+	// ReferenceSeconds is the duration that Targets are right for, where that is not ProcessingSeconds because they
+	// went only part of the way; else 0.
 	ReferenceSeconds float64   `json:"referenceSeconds,omitempty"`
 	Samples          int       `json:"samples"`
 	MeasuredAt       time.Time `json:"measuredAt"`

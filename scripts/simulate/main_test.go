@@ -45,6 +45,8 @@ func TestFilesAreWritten(t *testing.T) {
 		path("r.html"),
 		"-svg",
 		path("svg"),
+		"-png",
+		path("png"),
 		"-csv",
 		path("points.csv"),
 		"-series",
@@ -57,6 +59,7 @@ func TestFilesAreWritten(t *testing.T) {
 	}
 	for _, name := range []string{
 		"r.html", "svg/together.svg", "svg/cost-against-promise.svg", "svg/sweep.svg", "svg/keda.svg", "points.csv",
+		"png/together.png", "png/cost-against-promise.png", "png/sweep.png", "png/keda.png",
 		"series/fixed-5.csv",
 	} {
 		if info, err := os.Stat(path(name)); err != nil || info.Size() == 0 {

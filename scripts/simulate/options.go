@@ -44,7 +44,7 @@ type options struct {
 
 // outputs are the files that are written; empty for none.
 type outputs struct {
-	html, svg, csv, json, series string
+	html, svg, png, csv, json, series string
 	markdown                     bool
 }
 
@@ -149,6 +149,7 @@ func (o *options) registerProject(flags *flag.FlagSet) {
 func (o *options) registerOutput(flags *flag.FlagSet) {
 	flags.StringVar(&o.out.html, "html", "", "write a report into this file, which needs no other")
 	flags.StringVar(&o.out.svg, "svg", "", "write pictures as SVG into this folder")
+	flags.StringVar(&o.out.png, "png", "", "write the same pictures as PNG into this folder, for slides")
 	flags.StringVar(&o.out.csv, "csv", "", "write the table, or with -sweep its points, into this CSV file")
 	flags.StringVar(&o.out.json, "json", "", "write everything into this JSON file; - is the standard output")
 	flags.StringVar(&o.out.series, "series", "", "write what happened in each period as CSV into this folder")

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"sqs-dynamic-target-tracking/internal/chart"
 	"sqs-dynamic-target-tracking/internal/simulation"
 	"sqs-dynamic-target-tracking/internal/simulation/compare"
 	"sqs-dynamic-target-tracking/internal/simulation/report"
@@ -170,26 +171,26 @@ type file struct {
 }
 
 func writeAll(out io.Writer, screen *terminal.Screen, o options, page report.Page, files []file) error {
-	for _, outcome := range page.Comparison.Outcomes {
+	c := page.Comparison
+	for _, outcome := range c.Outcomes {
 		name := fileName(outcome)
 		if o.out.series != "" {
 			series := &outcome.Result.Series
 			files = append(files, file{filepath.Join(o.out.series, name+".csv"),
 				func(w io.Writer) error { return report.SeriesCSV(w, series) }})
 		}
-		if o.out.svg != "" {
-			picture := report.Picture(page.Comparison, []compare.Outcome{outcome}, page.View)
-			files = append(files, file{filepath.Join(o.out.svg, name+".svg"), picture.WriteSVG})
-		}
+		files = append(files, o.out.pictures(name, func() string {
+			return report.Picture(c, []compare.Outcome{outcome}, page.View).SVG()
+		})...)
 	}
-	if o.out.svg != "" {
-		together := report.Picture(page.Comparison, report.Together(page.Comparison), page.View)
-		files = append(files, file{filepath.Join(o.out.svg, "together.svg"), together.WriteSVG},
-			textFile(filepath.Join(o.out.svg, "cost-against-promise.svg"), report.Scatter(page.Comparison)))
-		if page.Sweep != nil {
-			files = append(files, textFile(filepath.Join(o.out.svg, "sweep.svg"),
-				report.SweepScatter("settings of this project", page.Sweep, page.Comparison.Goal)))
-		}
+	files = append(files, o.out.pictures("together", func() string {
+		return report.Picture(c, report.Together(c), page.View).SVG()
+	})...)
+	files = append(files, o.out.pictures("cost-against-promise", func() string { return report.Scatter(c) })...)
+	if page.Sweep != nil {
+		files = append(files, o.out.pictures("sweep", func() string {
+			return report.SweepScatter("settings of this project", page.Sweep, c.Goal)
+		})...)
 	}
 	for _, f := range files {
 		if err := f.save(out, screen); err != nil {
@@ -199,11 +200,20 @@ func writeAll(out io.Writer, screen *terminal.Screen, o options, page report.Pag
 	return nil
 }
 
-func textFile(path, text string) file {
-	return file{path, func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
-		return err
-	}}
+// pictures are the files of a picture in the formats that were asked for.
+func (o outputs) pictures(name string, svg func() string) []file {
+	var files []file
+	if o.svg != "" {
+		files = append(files, file{filepath.Join(o.svg, name+".svg"), func(w io.Writer) error {
+			_, err := io.WriteString(w, svg())
+			return err
+		}})
+	}
+	if o.png != "" {
+		files = append(files, file{filepath.Join(o.png, name+".png"),
+			func(w io.Writer) error { return chart.WritePNG(w, svg()) }})
+	}
+	return files
 }
 
 func fileName(o compare.Outcome) string {

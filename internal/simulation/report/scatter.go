@@ -175,9 +175,13 @@ type labelBox struct{ x, y, width float64 }
 
 const letterWidth = 6.3
 
-// place finds room for a name beside a dot, if there is any.
-func (l *labels) place(name string, x, y float64) (labelBox, bool) {
-	for _, offset := range []float64{4, -8, 16, -20, 28} {
+// place finds room for a name beside a dot, if there is any: off the line that joins the front, for a dot on it.
+func (l *labels) place(name string, x, y float64, onFront bool) (labelBox, bool) {
+	offsets := []float64{4, -8, 16, -20, 28}
+	if onFront {
+		offsets = []float64{-8, 16, -20, 28, 4}
+	}
+	for _, offset := range offsets {
 		here := labelBox{x + 9, y + offset, letterWidth * float64(len([]rune(name)))}
 		if here.inside() && !l.collides(here) {
 			l.taken = append(l.taken, here)
@@ -221,7 +225,7 @@ func writeDots(b *strings.Builder, dots []dot, x, y func(float64) float64, goal 
 			if !front && len(dots) > manyDots {
 				continue
 			}
-			if at, ok := names.place(d.name, x(d.x), y(d.y)); ok {
+			if at, ok := names.place(d.name, x(d.x), y(d.y), d.onFront); ok {
 				fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s</text>`, at.x, at.y, html.EscapeString(d.name))
 			}
 		}

@@ -165,20 +165,24 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 		},
 		"what was taken back today": {
 			func(m *Measurement) {
-				m.Record.Refused = &Refused{Targets: following, At: noon.Add(-23 * time.Hour)}
+				m.Record.Refused = &Refused{Settings: Settings{Targets: following}, At: noon.Add(-23 * time.Hour)}
 				m.Drift.RecentSeconds = 1
 			}, "tried and taken back", ByFormula, current, 4, false,
-			[]string{"targets like these were tried at 2026-02-28T13:00:00Z and taken back, because fewer messages " +
+			[]string{"settings like these were tried at 2026-02-28T13:00:00Z and taken back, because fewer messages " +
 				"started " +
 				"in time"},
 		},
 		"what was taken back yesterday": {
-			func(m *Measurement) { m.Record.Refused = &Refused{Targets: following, At: noon.Add(-24 * time.Hour)} },
+			func(m *Measurement) {
+				m.Record.Refused = &Refused{Settings: Settings{Targets: following}, At: noon.Add(-24 * time.Hour)}
+			},
 			"change",
 			ByFormula, following, 4, false, nil,
 		},
 		"less than what was taken back": {
-			func(m *Measurement) { m.Record.Refused = &Refused{Targets: Targets{Backlog: 31, Rate: 24}, At: noon} },
+			func(m *Measurement) {
+				m.Record.Refused = &Refused{Settings: Settings{Targets: Targets{Backlog: 31, Rate: 24}}, At: noon}
+			},
 			"change",
 			ByFormula, following, 4, false, nil,
 		},
@@ -337,6 +341,28 @@ func TestChoiceByReplay(t *testing.T) {
 				t.Error("bounds that move are worth changing")
 			}
 		})
+	}
+}
+
+// TestBoundsThatWereTakenBackAreNotTriedAgain, though those that allow more tasks are.
+func TestBoundsThatWereTakenBackAreNotTriedAgain(t *testing.T) {
+	for to, want := range map[Bounds]string{
+		{MinTasks: 1, MaxTasks: 5}: outcomeRefused, {MinTasks: 1, MaxTasks: 4}: outcomeRefused,
+		{MinTasks: 1, MaxTasks: 6}: outcomeChange, {MinTasks: 3, MaxTasks: 5}: outcomeChange,
+	} {
+		m := measurement(1000, 5)
+		m.Choice, m.Bounds = ByReplay, &Bounds{MinTasks: 2, MaxTasks: 8}
+		m.Record.Refused = &Refused{
+			Settings: Settings{Targets: m.Current, Bounds: &Bounds{MinTasks: 1, MaxTasks: 5}}, At: noon.Add(-time.Hour),
+		}
+		d := decider
+		d.Chooser = &fakeChooser{
+			tuning: Tuning{Headroom: 1, Utilization: 0.8, Bounds: to}, chosen: &Chosen{By: ByReplay, Reason: "cheaper"},
+		}
+		got, err := d.Decide(t.Context(), DecideRequest{Measurement: m, History: &History{}})
+		if err != nil || got.Outcome != want || (got.Bounds == nil) != (want == outcomeRefused) {
+			t.Errorf("%v: %q, %v, %v; want %q", to, got.Outcome, got.Bounds, err, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package retune
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -238,8 +239,8 @@ func (p *deciding) follow() error {
 		p.say("in force were not the targets of the last retune: somebody else set them, without a hold")
 	}
 	switch {
-	case proposal.Change && p.m.Record.refuses(p.Targets, p.m.Window.To):
-		p.say("targets like these were tried at %s and taken back, because fewer messages started in time",
+	case (proposal.Change || p.Bounds != nil) && p.m.Record.refuses(p.settings(), p.m.Window.To):
+		p.say("settings like these were tried at %s and taken back, because fewer messages started in time",
 			p.m.Record.Refused.At.Format(time.RFC3339))
 		p.keep(outcomeRefused)
 	case p.Bounds != nil:
@@ -248,6 +249,11 @@ func (p *deciding) follow() error {
 		p.recordIfUnknown()
 	}
 	return nil
+}
+
+// settings are those that would be in force afterwards.
+func (p *deciding) settings() Settings {
+	return Settings{Targets: p.Targets, Bounds: cmp.Or(p.Bounds, p.m.Bounds)}
 }
 
 // take takes over what the rails propose.

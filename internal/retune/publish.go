@@ -145,7 +145,7 @@ func (r PublishRequest) record() *Record {
 		record.Refused = old.Refused
 	}
 	if r.Restored != nil {
-		record.Refused = &Refused{Targets: r.Applied.After.Targets, At: r.Restored.At}
+		record.Refused = &Refused{Settings: r.Applied.After, At: r.Restored.At}
 		record.Tuning = nil
 		if old != nil {
 			record.Tuning = old.Tuning

@@ -40,23 +40,27 @@ type Record struct {
 	Execution string   `json:"execution"` // ARN of the execution that wrote the record
 }
 
-// Refused are targets that were tried.
+// Refused are settings that were tried.
 type Refused struct {
-	Targets
+	Settings
 	At time.Time `json:"at"`
 }
 
 // refusedFor is how long targets that were taken back are not tried again: until the same hours of the next day.
 const refusedFor = 24 * time.Hour
 
-// refuses tells whether targets leave the tasks at least as much to do as those that were taken back less than a day
-// ago did.
-func (r *Record) refuses(t Targets, at time.Time) bool {
+// refuses tells whether settings leave the tasks at least as much to do as those that were taken back less than a day
+// ago did. Bounds that allow more tasks than those did leave them less.
+func (r *Record) refuses(s Settings, at time.Time) bool {
 	if r == nil || r.Refused == nil || at.Sub(r.Refused.At) >= refusedFor {
 		return false
 	}
+	if b, refused := s.Bounds, r.Refused.Bounds; b != nil && refused != nil &&
+		(b.MinTasks > refused.MinTasks || b.MaxTasks > refused.MaxTasks) {
+		return false
+	}
 	const about = 1 - DeadBand
-	return t.Backlog >= about*r.Refused.Backlog && t.Rate >= about*r.Refused.Rate
+	return s.Backlog >= about*r.Refused.Backlog && s.Rate >= about*r.Refused.Rate
 }
 
 // Promise is a backlog.Promise as it is written in records and outputs.

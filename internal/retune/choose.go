@@ -45,7 +45,7 @@ type Chosen struct {
 // Words are sentences for the decision, without full stops.
 func (c *Chosen) Words() []string { return []string{c.Reason} }
 
-// LeastReplay is the shortest history, in periods, that settings are chosen from: an hour of minutes. Less is one
+// LeastReplay is how many periods with data a history must have for settings to be chosen from it: an hour of minutes. Less is one
 // measurement of a load and no pattern.
 const LeastReplay = 60
 
@@ -81,10 +81,10 @@ func (r Replay) Choose(
 	if err != nil {
 		return inForce, nil, err
 	}
-	if periods := int(window.Period) * len(window.Sent) / int(time.Minute); periods < LeastReplay {
+	if periods := known(window.Sent) * int(window.Period) / int(time.Minute); periods < LeastReplay {
 		return inForce, &Chosen{
 			By: ByFormula, Tuning: inForce, Candidates: []string{},
-			Reason: fmt.Sprintf("the formula speaks: the history of %d periods is shorter than the %d that a replay needs",
+			Reason: fmt.Sprintf("the formula speaks: the history has arrivals of %d periods, and a replay needs %d",
 				periods, LeastReplay),
 		}, nil
 	}
@@ -111,6 +111,17 @@ func (r Replay) Choose(
 			c.Headroom, c.Utilization, c.Settings.Bounds.Min, c.Settings.Bounds.Max, c.Pace, percent(c.Kept), hours(c.TaskHours)))
 	}
 	return tuning, said, nil
+}
+
+// known counts the periods with data.
+func known(values []float64) int {
+	n := 0
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			n++
+		}
+	}
+	return n
 }
 
 func percent(share float64) float64 { return math.Round(share*1e4) / 100 }

@@ -129,6 +129,8 @@ func TestBurstsRaiseTheMinimum(t *testing.T) {
 func TestWhenTheFormulaSpeaks(t *testing.T) {
 	short := day(cycle)
 	short.Sent = strings.Join(strings.Fields(short.Sent)[:59], " ")
+	sparse := day(cycle)
+	sparse.Sent = strings.Repeat("- ", 1400) + "5 5 5 5 5"
 	garbled := day(cycle)
 	garbled.Sent += " soon"
 	for name, test := range map[string]struct {
@@ -138,7 +140,8 @@ func TestWhenTheFormulaSpeaks(t *testing.T) {
 	}{
 		"switched off":   {func(m *Measurement) { m.Choice = ByFormula }, day(cycle), ""},
 		"no history":     {func(*Measurement) {}, nil, ""},
-		"short history":  {func(*Measurement) {}, short, "the history of 59 periods is shorter than the 60"},
+		"short history":  {func(*Measurement) {}, short, "the history has arrivals of 59 periods, and a replay needs 60"},
+		"sparse history": {func(*Measurement) {}, sparse, "the history has arrivals of 5 periods"},
 		"broken history": {func(*Measurement) {}, garbled, `the choice by replay failed, so the formula speaks: the history's sent has "soon"`},
 	} {
 		t.Run(name, func(t *testing.T) {

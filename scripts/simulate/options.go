@@ -45,7 +45,7 @@ type options struct {
 // outputs are the files that are written; empty for none.
 type outputs struct {
 	html, svg, png, csv, json, series string
-	markdown                     bool
+	markdown                          bool
 }
 
 const usage = `Usage: go run ./scripts/simulate [flags]

@@ -8,7 +8,8 @@
 //
 // Each setting has a short ladder of values: utilisation, headroom, minimum and maximum tasks. The ladders of the
 // bounds are made of the least fixed count that would have kept the promise in the window; the maximum is never less
-// than twice that, because the next hours may bring more than the last. There are two starts: the settings in force,
+// than four times that, and only below its limit where that saves a tenth, because the next hours may bring more than
+// the last. There are two starts: the settings in force,
 // and the same with that fixed count as minimum. From the better one, and then from the other unless it is far
 // behind, the search goes one rung up or down in one setting at a time and stays where it is better, until nothing
 // near is better or the replays are used up.
@@ -231,15 +232,13 @@ func (s *search) makeLadders() ladders {
 	for _, share := range []float64{0.25, 0.5, 0.7, 0.85, 1, 1.15} {
 		l.floor = append(l.floor, int(math.Ceil(share*float64(s.fixed))))
 	}
-	for _, times := range []float64{2, 3, 4} {
-		l.ceiling = append(l.ceiling, int(math.Ceil(times*float64(s.fixed))))
-	}
+	l.ceiling = append(l.ceiling, leastCeiling*s.fixed)
 	within := func(n int) int { return min(max(n, r.Limits.Min), r.Limits.Max) }
 	for i := range l.floor {
 		l.floor[i] = within(l.floor[i])
 	}
 	for i := range l.ceiling {
-		l.ceiling[i] = max(1, within(l.ceiling[i]))
+		l.ceiling[i] = max(1, within(max(l.ceiling[i], leastCeiling*s.fixed)))
 	}
 	l.floor, l.ceiling = ascending(l.floor), ascending(l.ceiling)
 	return l
@@ -328,6 +327,13 @@ func (s *search) improves(there, here point) (bool, error) {
 	return s.better(a, b), err
 }
 
+// leastCeiling is how many times the fixed count that would have kept the promise the maximum is at least, and
+// lowCeiling what a maximum below its limit must save, on the scale of prices.
+const (
+	leastCeiling = 4
+	lowCeiling   = 0.1
+)
+
 // What a late message counts: see the comment of the package.
 const (
 	lateAbove = 5
@@ -336,7 +342,11 @@ const (
 
 // price is what a candidate costs, late messages included, on a logarithmic scale.
 func (s *search) price(c Candidate) float64 {
-	return math.Log(c.TaskHours) + lateAbove*(1-c.Kept) + lateBelow*max(0, s.goal()-c.Kept)
+	price := math.Log(c.TaskHours) + lateAbove*(1-c.Kept) + lateBelow*max(0, s.goal()-c.Kept)
+	if c.Settings.Bounds.Max < s.request.Limits.Max && !s.request.KeepBounds {
+		price += lowCeiling
+	}
+	return price
 }
 
 func (s *search) goal() float64 { return s.request.Keep + s.request.Margin }

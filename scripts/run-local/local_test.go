@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sqs-dynamic-target-tracking/internal/produce"
+	deployed "sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
 )
 
@@ -66,7 +67,9 @@ func TestLocalReleases(t *testing.T) {
 	var told strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	o := options{root: root, speed: 20, stack: "releases", minTasks: 1, maxTasks: 10, parts: []string{deploymentsPart}}
+	// The usual name is long: names that CloudFormation generates are cut.
+	o := options{root: root, speed: 20, stack: deployed.DefaultName, minTasks: 1, maxTasks: 10,
+		parts: []string{deploymentsPart}}
 	err = run(ctx, terminal.NewLog(&told), o)
 	t.Logf("the story:\n%s", told.String())
 	if err != nil {
@@ -75,13 +78,13 @@ func TestLocalReleases(t *testing.T) {
 	for _, want := range []string{
 		`side by side\s+[1-9]\d* old tasks and [1-9]\d* new ones run`,
 		`rolled out\s+\d+ of \d+ tasks run it; never fewer than [1-9]`,
-		`Send Canary\s+answered by releases-worker:2`,
-		`Send Canary\s+CanaryFailed: releases-worker:3: the table of results has no column total`,
-		`good\s+verified\s.*releases-worker:2 `,
-		`canary\s+VersionRolledBack\s.*releases-worker:2\s+1\s+the new version took the canary and failed`,
-		`crash\s+RolloutStoppedByECS\s.*releases-worker:2 .*circuit breaker`,
-		`slow\s+VersionRolledBack\s.*releases-worker:2\s+1\s+messages take longer`,
-		`poison\s+VersionRolledBack\s.*releases-worker:2\s+1\s+\d+ messages were set aside`,
+		`Send Canary\s+answered by sqs-dynamic-target-tracking-worker:2`,
+		`Send Canary\s+CanaryFailed: sqs-dynamic-target-tracking-worker:3: the table of results has no column total`,
+		`good\s+verified\s.*tracking-worker:2 `,
+		`canary\s+VersionRolledBack\s.*tracking-worker:2\s+1\s+the new version took the canary and failed`,
+		`crash\s+RolloutStoppedByECS\s.*tracking-worker:2\s+2\s.*circuit breaker`, // by ECS, and by the action
+		`slow\s+VersionRolledBack\s.*tracking-worker:2\s+1\s+messages take longer`,
+		`poison\s+VersionRolledBack\s.*tracking-worker:2\s+1\s+\d+ messages were set aside`,
 		`set aside\s+[1-9]\d*, and [1-9]\d* of them brought back and processed`,
 		`lost\s+0\n`, `done twice\s+0\n`,
 	} {

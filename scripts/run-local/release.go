@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sqs-dynamic-target-tracking/internal/byhand"
 	"sqs-dynamic-target-tracking/internal/execution"
@@ -237,8 +238,33 @@ func (p *pipeline) deploy(ctx context.Context, reference string, r *release) (ro
 	}
 	r.ended, r.told = stopped, aws.ToString(fate.RolloutStateReason)
 	p.say("stopped by ECS", "%s", r.told)
-	// The action does not notice, and runs into its own timeout.
-	return false, p.actionEvent(ctx, "Deploy", "Deploy", false, "", "the action timed out")
+	// The action does not notice, and runs into its own timeout half an hour later, which is not waited for here. A rule
+	// then has verified what the service runs, since it might be the new version.
+	if err := p.actionEvent(ctx, "Deploy", "Deploy", false, "", "the action timed out"); err != nil {
+		return false, err
+	}
+	return false, p.awaitVerifications(ctx)
+}
+
+// awaitVerifications waits until no execution of the verify machine runs, also none that is being started just now: the
+// next version must not come between.
+func (p *pipeline) awaitVerifications(ctx context.Context) error {
+	const starting = 2 * time.Second // of this machine
+	for quiet := time.Now(); time.Since(quiet) < starting; {
+		out, err := p.sfn.ListExecutions(ctx, &sfn.ListExecutionsInput{
+			StateMachineArn: &p.verify, StatusFilter: sfntypes.ExecutionStatusRunning,
+		})
+		if err != nil {
+			return fmt.Errorf("list the verifications: %w", err)
+		}
+		if len(out.Executions) > 0 {
+			quiet = time.Now()
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withImage is a copy of a task definition, to be registered, with another image.

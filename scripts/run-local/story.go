@@ -256,6 +256,7 @@ func (w *world) retuneWhileItPlays(ctx context.Context, longer <-chan time.Time,
 	for _, dry := range []bool{true, false} {
 		_, err := w.execute(ctx, w.retune, map[string]any{
 			"dryRun": dry, "reason": "longer messages", "windowMinutes": time.Since(since).Minutes(),
+			"watchMinutes": retuneWatch.Minutes(),
 		})
 		if err != nil {
 			return err

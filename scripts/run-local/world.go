@@ -42,6 +42,10 @@ const (
 	bandLook        = 20 * time.Second // from look to look of the band
 	bandCeiling     = 5 * time.Minute  // without a look, until the ceiling is MaxTasks again
 	bandFloor       = time.Hour        // likewise the floor
+	retuneWindow    = 24 * time.Hour   // that a scheduled retune measures
+	retuneReplay    = 24 * time.Hour   // that it replays
+	retunePause     = 15 * time.Minute // from one retune that the drift started to the next
+	retuneWatch     = 6 * time.Minute  // after a change; the waits of machines are scaled by the engine
 )
 
 // world is the deployed system, in a time that runs speed times as fast.
@@ -85,6 +89,7 @@ func (o options) parameters() map[string]string {
 	whole := func(d time.Duration) string {
 		return strconv.Itoa(max(1, int(math.Round(o.fast(d).Seconds()))))
 	}
+	minutes := func(d time.Duration) string { return strconv.FormatFloat(o.fast(d).Minutes(), 'g', 6, 64) }
 	return map[string]string{
 		"AcceptableDelaySeconds":   seconds(acceptableDelay),
 		"InitialProcessingSeconds": seconds(firstDuration),
@@ -97,6 +102,9 @@ func (o options) parameters() map[string]string {
 		"VerifySoakSeconds":        seconds(verifySoak),
 		"VerifyBaselineSeconds":    seconds(verifyBaseline),
 		"VerifyRollbackSeconds":    seconds(verifyRollback),
+		"RetuneWindowMinutes":      minutes(retuneWindow),
+		"RetuneReplayMinutes":      minutes(retuneReplay),
+		"RetunePauseSeconds":       seconds(retunePause),
 		"BandLookSeconds":          seconds(bandLook),
 		"BandCeilingSeconds":       seconds(bandCeiling),
 		"BandFloorSeconds":         seconds(bandFloor),

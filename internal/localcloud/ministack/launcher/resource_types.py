@@ -8,6 +8,9 @@ logger = logging.getLogger("localcloud")
 # How long CloudFormation waits for a service to become steady. AWS waits three hours; no one does that locally.
 STEADY_SECONDS = 600
 
+# Length of the random end of a generated name.
+_NAME_SUFFIX = 13
+
 
 def install(go, types):
     from ministack.services.cloudformation import provisioners, stacks
@@ -17,6 +20,7 @@ def install(go, types):
         # Go says whether a change replaces the resource, not MiniStack's table for a type of its own.
         provisioners._REPLACING_PROPERTIES.pop(name, None)
     _wait_for_services(provisioners)
+    _cut_stack_names(provisioners)
 
     # These call back into this process, so they may not run on its event loop.
     blocking = {*types, "AWS::ECS::Service"}
@@ -48,6 +52,22 @@ def _handlers(go, name):
         ask("delete", physicalId=physical_id, properties=properties)
 
     return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
+
+
+def _cut_stack_names(provisioners):
+    """Where a generated name would be too long, CloudFormation cuts the stack's name; MiniStack cuts the logical id."""
+    name = provisioners._physical_name
+
+    def named(stack_name, logical_id, **options):
+        whole = name(stack_name, logical_id, **options)
+        suffix = whole[-_NAME_SUFFIX:]
+        room = options.get("max_len", 128) - len(logical_id) - len(suffix) - 2
+        if len(stack_name) <= room or room < 1:
+            return whole
+        cut = f"{stack_name[:room]}-{logical_id}-"
+        return (cut.lower() if options.get("lowercase") else cut) + suffix
+
+    provisioners._physical_name = named
 
 
 def _wait_for_services(provisioners):

@@ -2,6 +2,9 @@ package main
 
 import (
 	"testing"
+	"time"
+
+	"sqs-dynamic-target-tracking/internal/band"
 )
 
 // The switch is asked whenever what it depends on changes, and comes after what it must not be undone by. When the
@@ -46,4 +49,15 @@ func TestTheBandsAlarm(t *testing.T) {
 		want(t, told, d.property(t, "BandFailedAlarm", told), []any{ref("NotificationTopic")})
 	}
 	want(t, "only while it is on", at(d.resource(t, "BandFailedAlarm"), "Condition"), bandEnabled)
+}
+
+// The simulation runs with the times of package band; so does the stack unless somebody changes them.
+func TestTheBandsTimes(t *testing.T) {
+	d := committed(t)
+	for name, wanted := range map[string]time.Duration{
+		"BandLookSeconds": band.LookInterval, "BandCeilingSeconds": band.CeilingAfter,
+		"BandFloorSeconds": band.FloorAfter,
+	} {
+		want(t, name, float(at(d.section("Parameters")[name], "Default")), wanted.Seconds())
+	}
 }

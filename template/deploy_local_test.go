@@ -331,7 +331,7 @@ func (d *deployment) publishDurations(outputs deployed.Outputs, seconds, count f
 		Namespace: aws.String(metricNamespace),
 		MetricData: []cwtypes.MetricDatum{{
 			MetricName: aws.String("MsgProcessingDuration"), Unit: cwtypes.StandardUnitSeconds,
-			Timestamp: aws.Time(time.Now().Add(-2 * time.Minute)),
+			Timestamp: aws.Time(time.Now().Add(-time.Minute)),
 			Values:    []float64{seconds}, Counts: []float64{count},
 			Dimensions: []cwtypes.Dimension{
 				{Name: aws.String("Type"), Value: aws.String(metricType)},

@@ -59,6 +59,8 @@ func addDeploymentEvents(s *stack) {
 			"deployments?region=${AWS::Region}"
 		pipeline = "https://${AWS::Region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/<pipeline>/" +
 			"executions/<execution>/timeline?region=${AWS::Region}"
+		verification = "https://${AWS::Region}.console.aws.amazon.com/states/home?region=${AWS::Region}" +
+			"#/statemachines/view/${VerifyStateMachine}"
 	)
 	s.heading("How deployments end, told to the topic.")
 	s.tell("RolloutFailedRule", told{
@@ -94,12 +96,13 @@ func addDeploymentEvents(s *stack) {
 		"link":    "$.detail.execution-result.external-execution-url",
 	})
 	s.tell("PipelineSucceededRule", told{
-		description: "Tells that a push is deployed and proven", condition: hasPipeline,
+		description: "Tells that a push is deployed and verified", condition: hasPipeline,
 		pattern: ofPipeline("Pipeline", map[string]any{"state": []string{"SUCCEEDED"}}),
 		values:  values,
 		lines: []string{
-			"${AWS::StackName}: a push to ${RepositoryOwner}/${RepositoryName} (${RepositoryBranch}) was deployed " +
-				"and proven at <time>.",
+			"${AWS::StackName}: a push to ${RepositoryOwner}/${RepositoryName} (${RepositoryBranch}) is deployed, " +
+				"and its verification found nothing against it (<time>).",
+			"How much that says, with or without traffic, is in the report of the verification: " + verification,
 			"Pipeline: " + pipeline,
 		},
 	})

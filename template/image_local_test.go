@@ -418,7 +418,7 @@ func (s *imageStack) wantEvents() {
 	tell("Action", failed(verifyAction, ""))
 	s.wantMail("could not be started")
 	tell("Pipeline", map[string]any{"state": "SUCCEEDED"})
-	s.wantMail("was deployed and proven")
+	s.wantMail("its verification found nothing against it")
 
 	// What another one tells, or nobody wants to know.
 	tell("Action", failed(verifyAction, "arn:aws:states:us-east-1:000000000000:execution:image-verify:1"))

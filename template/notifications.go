@@ -33,12 +33,14 @@ func addNotifications(s *stack) {
 				},
 			},
 			statement{
-				Sid: "RulesOfThisStack", Effect: "Allow", Action: []string{"sns:Publish"},
+				Sid: "RulesOfThisAccount", Effect: "Allow", Action: []string{"sns:Publish"},
 				Principal: map[string]string{"Service": eventsService},
 				Resource:  cfn.Ref("NotificationTopic"),
 				Condition: map[string]any{
 					"StringEquals": map[string]string{"aws:SourceAccount": cfn.Ref("AWS::AccountId")},
-					"ArnLike":      map[string]string{"aws:SourceArn": arn("events", "rule/${AWS::StackName}-*")},
+					// The account's rules, not the stack's: CloudFormation makes their names of the stack's,
+					// and cuts it where the 64 characters of a rule's name would not do.
+					"ArnLike": map[string]string{"aws:SourceArn": arn("events", "rule/*")},
 				},
 			},
 			tlsOnly(cfn.Ref("NotificationTopic"), "sns:Publish"),

@@ -76,7 +76,7 @@ func scalingParameters() []parameter {
 				"Below the delay of the metrics, about 255, old figures add tasks twice."),
 		number("ScaleInCooldownSeconds", "Cooldown after removing tasks (s)", 300, 0, 86400,
 			"Whole seconds after tasks were removed before more are."),
-		number("MetricPeriodSeconds", "Metric period (s)", 60, 1, 3600,
+		number("MetricPeriodSeconds", "Metric period (s)", 60, 1, 1440,
 			"Whole seconds of one datapoint of the metrics. On AWS it is 60: SQS and ECS publish no finer ones."),
 		choice("SpotShare", "Share of Spot (%)", "Number", 0, []any{0, 25, 50, 75, 100},
 			"Percent of the tasks that run on FARGATE_SPOT: about 70 % cheaper, stopped with two minutes of warning."),

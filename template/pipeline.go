@@ -142,6 +142,11 @@ func pipelineRole() *iam.Role {
 	return role(pipelineService, "Runs the actions of the pipeline", append(artifacts(),
 		onlyIf(usesConnection, allow(cfn.Ref("ConnectionArn"),
 			"codeconnections:UseConnection", "codestar-connections:UseConnection")),
+		// The connection's action uploads with an ACL (aws-cdk's pipelines grant this, too).
+		onlyIf(usesConnection, statement{
+			Comment: "Each execution has keys of its own.",
+			Effect:  "Allow", Action: []string{"s3:PutObjectAcl"}, Resource: cfn.Sub("${ArtifactBucket.Arn}/*"),
+		}),
 		allow(cfn.GetAtt("BuildProject", "Arn"), "codebuild:BatchGetBuilds", "codebuild:StartBuild"),
 		allow(cfn.Ref("Service"), "ecs:DescribeServices", "ecs:UpdateService"),
 		statement{

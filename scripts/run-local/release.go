@@ -233,13 +233,14 @@ func (p *pipeline) deploy(ctx context.Context, reference string, r *release) (ro
 		return false, err
 	}
 	if fate.RolloutState == types.DeploymentRolloutStateCompleted {
-		p.say("rolled out", "%d of %d tasks run it; never fewer than %d ran", fate.RunningCount, fate.DesiredCount, least)
+		p.say("rolled out", "%d of %d tasks run it; never fewer than %d ran", fate.RunningCount, fate.DesiredCount,
+			least)
 		return true, p.actionEvent(ctx, "Deploy", "Deploy", true, "", "")
 	}
 	r.ended, r.told = stopped, aws.ToString(fate.RolloutStateReason)
 	p.say("stopped by ECS", "%s", r.told)
-	// The action does not notice, and runs into its own timeout half an hour later, which is not waited for here. A rule
-	// then has verified what the service runs, since it might be the new version.
+	// The action does not notice, and runs into its own timeout half an hour later, which is not waited for here. A
+	// rule then has verified what the service runs, since it might be the new version.
 	if err := p.actionEvent(ctx, "Deploy", "Deploy", false, "", "the action timed out"); err != nil {
 		return false, err
 	}

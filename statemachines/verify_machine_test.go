@@ -235,6 +235,10 @@ func TestLocalVerifyMachine(t *testing.T) {
 			answers: map[string][]any{"rollout": {rollout(verify.RolloutSuperseded)}},
 			status:  failed, error: "VersionSuperseded", notified: 1, avoids: []string{"Roll Back"},
 		},
+		"overtaken while it is watched": {
+			worker: good, answers: map[string][]any{"outcome": {outcome(verify.Watching), outcome(verify.Superseded)}},
+			status: failed, error: "VersionSuperseded", notified: 1, avoids: []string{"Roll Back"},
+		},
 		"a bad input": {
 			answers: map[string][]any{"prepare": {breakdown("InvalidInput")}},
 			status:  failed, error: "InvalidInput", notified: 1, avoids: []string{"Look At Rollout"},

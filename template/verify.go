@@ -107,6 +107,7 @@ func addVerifyFunctions(s *stack) {
 		}),
 		permissions: append([]any{
 			allow(queueARN(), "sqs:GetQueueAttributes"),
+			allow(cfn.Ref("Service"), "ecs:DescribeServices"),
 			listTasks(),
 			statement{
 				Comment: "The ids of tasks are not known before they run.",

@@ -22,8 +22,8 @@ type taskClient interface {
 	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
 }
 
-// stoppedTasks finds the tasks of the version that were made since then and stopped. ECS shows a stopped task for about
-// an hour.
+// stoppedTasks finds the stopped tasks of the version that were made or stopped since then. ECS shows a stopped task for
+// about an hour.
 func (s Service) stoppedTasks(ctx context.Context, client taskClient, version Version, since time.Time) (
 	stopped, error,
 ) {
@@ -44,8 +44,8 @@ func (s Service) stoppedTasks(ctx context.Context, client taskClient, version Ve
 				return stopped{}, fmt.Errorf("describe the stopped tasks of service %s: %w", s.Name, err)
 			}
 			for _, task := range described.Tasks {
-				if aws.ToString(task.TaskDefinitionArn) == version.TaskDefinitionArn &&
-					!aws.ToTime(task.CreatedAt).Before(since) {
+				late := !aws.ToTime(task.CreatedAt).Before(since) || !aws.ToTime(task.StoppedAt).Before(since)
+				if late && aws.ToString(task.TaskDefinitionArn) == version.TaskDefinitionArn {
 					out.add(task, s.Container)
 				}
 			}

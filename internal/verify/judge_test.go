@@ -190,3 +190,55 @@ func TestCheckOutcomeReadsEverything(t *testing.T) {
 			late.Verdict)
 	}
 }
+
+// What another deployment does is neither held against the version nor for it.
+func TestOutcomeOfAVersionThatWasOvertaken(t *testing.T) {
+	for name, test := range map[string]struct {
+		deployments []types.Deployment
+		at          time.Time // of the primary deployment
+		want        string
+	}{
+		"another is primary": {
+			[]types.Deployment{deployment("PRIMARY", otherArn, types.DeploymentRolloutStateInProgress, 2, 0),
+				deployment("ACTIVE", badArn, types.DeploymentRolloutStateCompleted, 2, 2)},
+			noon.Add(3 * time.Minute), "the service moves to worker:9",
+		},
+		"it came back": {
+			[]types.Deployment{deployment("PRIMARY", badArn, types.DeploymentRolloutStateCompleted, 2, 2)},
+			noon.Add(3 * time.Minute), "deployed once more",
+		},
+		"it still runs": {
+			[]types.Deployment{deployment("PRIMARY", badArn, types.DeploymentRolloutStateCompleted, 2, 2)},
+			noon.Add(-time.Minute), "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			test.deployments[0].CreatedAt = &test.at
+			w.deploy(test.deployments...)
+			w.depths["dead"] = [2]int{50, 0}
+			checker := OutcomeChecker{
+				ECS: w, CloudWatch: w, SQS: w, Service: service, Metrics: metrics, Queue: "queue",
+				DeadLetterQueue: "dead", MaximumSlowdown: 2, Now: func() time.Time { return noon.Add(4 * time.Minute) },
+			}
+			plan := Plan{Expected: Version{TaskDefinition: "worker:8", TaskDefinitionArn: badArn}, SoakSeconds: 300}
+			got, err := checker.Look(t.Context(), OutcomeRequest{Plan: plan, Rollout: Rollout{At: noon}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.want == "" {
+				if got.Verdict != Unhealthy {
+					t.Errorf("verdict is %s, want unhealthy: 50 messages were set aside", got.Verdict)
+				}
+				return
+			}
+			if got.Verdict != Superseded || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], test.want) {
+				t.Errorf("verdict is %s with %q, want superseded with %q", got.Verdict, got.Notes, test.want)
+			}
+			report, err := Reporter{Stack: "s"}.Report(t.Context(), ReportRequest{Plan: plan, Outcome: got})
+			if err != nil || report.Result != CameTooLate || !strings.Contains(report.Summary, test.want) {
+				t.Errorf("the report says %s: %s (%v)", report.Result, report.Summary, err)
+			}
+		})
+	}
+}

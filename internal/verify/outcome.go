@@ -45,6 +45,7 @@ const (
 	NoTraffic    Verdict = "no traffic"   // the canary at most was worked on
 	Inconclusive Verdict = "inconclusive" // nothing was proved either way
 	Unhealthy    Verdict = "unhealthy"
+	Superseded   Verdict = "superseded" // what is measured now is another deployment's
 )
 
 // Outcome is the output of the step Check Outcome.
@@ -60,9 +61,14 @@ type Outcome struct {
 	At          time.Time `json:"at"`
 }
 
+type outcomeECS interface {
+	taskClient
+	serviceClient
+}
+
 // OutcomeChecker looks at what came of a version.
 type OutcomeChecker struct {
-	ECS        taskClient
+	ECS        outcomeECS
 	CloudWatch metricsClient
 	SQS        queueClient
 
@@ -84,7 +90,15 @@ func (c OutcomeChecker) Look(ctx context.Context, request OutcomeRequest) (Outco
 		Plan: plan, Canary: request.Canary, Lingering: request.Rollout.Lingering, MaximumSlowdown: c.MaximumSlowdown,
 		Over: !at.Before(request.Rollout.At.Add(seconds(plan.SoakSeconds) + 2*c.Metrics.Period)),
 	}
-	var err error
+	snapshot, err := c.Service.snapshot(ctx, c.ECS)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if why := overtaken(plan, request.Rollout, snapshot); why != "" {
+		return Outcome{
+			Verdict: Superseded, Problems: []string{}, Notes: []string{why}, Before: plan.Baseline, At: at,
+		}, nil
+	}
 	if e.After, err = c.Metrics.read(ctx, c.CloudWatch, request.Rollout.At, at); err != nil {
 		return Outcome{}, err
 	}
@@ -104,4 +118,19 @@ func (c OutcomeChecker) Look(ctx context.Context, request OutcomeRequest) (Outco
 		Verdict: verdict, Problems: problems, Notes: notes, Before: plan.Baseline, After: e.After,
 		DeadLetters: e.DeadLetters, Visible: e.Visible, InFlight: e.InFlight, At: at,
 	}, nil
+}
+
+// overtaken says why what is measured now cannot be held against the version, or for it; nothing if it can.
+func overtaken(plan Plan, rollout Rollout, s Snapshot) string {
+	primary := s.primary()
+	switch {
+	case !s.Active || primary == nil:
+		return "the service does not exist any more"
+	case primary.TaskDefinition != plan.Expected.TaskDefinitionArn:
+		return "another deployment came while it was watched: the service moves to " + short(primary.TaskDefinition)
+	case primary.Created.After(rollout.At):
+		return "it was deployed once more while it was watched; another version may have run in between"
+	default:
+		return ""
+	}
 }

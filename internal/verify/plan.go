@@ -32,10 +32,15 @@ type Plan struct {
 	Change  string    `json:"change,omitempty"` // what is deployed, for people
 	At      time.Time `json:"at"`               // when the verification began
 
-	Expected Version   `json:"expected"`
-	Deployed time.Time `json:"deployed"` // when the rollout of Expected began
-	Before   *Version  `json:"before"`   // that a rollback goes back to; nil: there is none
-	Baseline Measured  `json:"baseline"` // of the time before Deployed
+	Expected Version `json:"expected"`
+	// Deployed is when the rollout of Expected began; of one that is Settled, when the verification did.
+	Deployed time.Time `json:"deployed"`
+	// Settled says that Expected has run for so long that this is no rollout any more. Then the time before the
+	// verification is what it is compared with, and it is taken back only if the input says so: something else than
+	// the version may have changed.
+	Settled  bool     `json:"settled,omitempty"`
+	Before   *Version `json:"before"`   // that a rollback goes back to; nil: there is none
+	Baseline Measured `json:"baseline"` // of the time before Deployed
 	// DeadLetters were in the dead-letter queue when the verification began.
 	DeadLetters int `json:"deadLetters"`
 

@@ -64,6 +64,11 @@ func (p Preparer) Prepare(ctx context.Context, request PrepareRequest) (Plan, er
 	if err := p.findVersions(ctx, asked.ImageDigest, &plan); err != nil {
 		return Plan{}, err
 	}
+	plan.Summary = plan.summary()
+	if plan.At.Sub(plan.Deployed) > asked.Rollout+asked.Soak+settledAfter {
+		plan.Summary += fmt.Sprintf("; it has run since %s", plan.Deployed.Format("2006-01-02 15:04 MST"))
+		plan.Settled, plan.Deployed, plan.RollBack = true, plan.At, asked.RollBack && asked.Insist
+	}
 	start := plan.Deployed.Add(-p.Baseline)
 	if plan.Baseline, err = p.Metrics.read(ctx, p.CloudWatch, start, plan.Deployed); err != nil {
 		return Plan{}, err
@@ -75,9 +80,12 @@ func (p Preparer) Prepare(ctx context.Context, request PrepareRequest) (Plan, er
 		Wanted: asked.Canary, FIFO: p.FIFO, Attempts: canaryAttempts,
 		TimeoutSeconds: canaryTime(plan.Baseline.P95Wait, p.AcceptableDelay, p.Start),
 	}
-	plan.Summary = plan.summary()
 	return plan, nil
 }
+
+// settledAfter is how much later than a slow rollout and its soak time a verification may begin, and still be one of a
+// rollout.
+const settledAfter = 2 * time.Hour
 
 // findVersions fills in what is expected, since when, and what was before.
 func (p Preparer) findVersions(ctx context.Context, digest string, plan *Plan) error {

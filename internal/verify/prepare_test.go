@@ -162,3 +162,51 @@ func TestCanaryTime(t *testing.T) {
 		}
 	}
 }
+
+// A version that has run for weeks is no rollout: it is compared with the time before now, not with that before it
+// came, and is taken back only by somebody who says so. (The pipeline verifies what runs when its Deploy action failed, which
+// may be such a version.)
+func TestPrepareOfAVersionThatHasRunForLong(t *testing.T) {
+	weeks := noon.Add(-21 * 24 * time.Hour)
+	for name, test := range map[string]struct {
+		since    time.Time
+		input    string
+		settled  bool
+		rollBack bool
+	}{
+		"new":                {noon.Add(-30 * time.Minute), `{}`, false, true},
+		"after a slow one":   {noon.Add(-2 * time.Hour), `{}`, false, true},
+		"old":                {weeks, `{"reason":"the pipeline's Deploy action failed"}`, true, false},
+		"old, and insisted":  {weeks, `{"rollBack":true}`, true, true},
+		"old, reported only": {weeks, `{"rollBack":false}`, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.service.Deployments[0].CreatedAt = &test.since
+			w.past = nil
+			w.remember(badArn, types.ServiceDeploymentStatusSuccessful, test.since)
+			w.remember(oldArn, types.ServiceDeploymentStatusSuccessful, weeks.Add(-time.Hour))
+			lately, then := noon.Add(-10*time.Minute), test.since.Add(-10*time.Minute)
+			w.series = map[string][]point{"processed": {{then, 5}, {lately, 40}}}
+			plan := prepare(t, w, test.input)
+			if plan.Settled != test.settled || plan.RollBack != test.rollBack {
+				t.Errorf("settled is %t, roll back %t; want %t, %t", plan.Settled, plan.RollBack, test.settled,
+					test.rollBack)
+			}
+			processed, deployed := 5.0, test.since
+			if test.settled {
+				processed, deployed = 40, noon
+			}
+			if plan.Baseline.Processed != processed || !plan.Deployed.Equal(deployed) {
+				t.Errorf("compared with %g messages before %s, want %g before %s", plan.Baseline.Processed,
+					plan.Deployed, processed, deployed)
+			}
+			if plan.Before == nil || plan.Before.TaskDefinitionArn != oldArn {
+				t.Errorf("before is %+v, want %s", plan.Before, oldArn)
+			}
+			if said := strings.Contains(plan.Summary, "it has run since 2026-02-08"); said != test.settled {
+				t.Errorf("summary is %q", plan.Summary)
+			}
+		})
+	}
+}

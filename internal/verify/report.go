@@ -120,6 +120,8 @@ func conclude(request ReportRequest) (result Result, why string) {
 	case Healthy:
 		return Verified, fmt.Sprintf("%.0f messages processed in %g s%s",
 			o.After.Processed, o.After.Seconds, remarks(o))
+	case Superseded:
+		return CameTooLate, strings.Join(o.Notes, "; ")
 	case NoTraffic:
 		return VerifiedIdle, "no message came in the time" + remarks(o)
 	default:
@@ -181,7 +183,7 @@ var advices = map[Result]string{
 	RolledBack:    "The service runs the version from before. Mend the new one.",
 	StoppedByECS:  "The service runs the version from before. Mend the new one.",
 	NotRolledBack: "The service may run the bad version. Look at the service's deployments now.",
-	ReportedOnly:  "The service runs the bad version, since the verification was asked not to roll back.",
+	ReportedOnly:  "The service runs the bad version: the verification was not to take it back, or it is no new one.",
 	CameTooLate:   "The service was left alone. Verify the deployment that came after.",
 }
 

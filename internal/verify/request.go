@@ -25,6 +25,7 @@ type Request struct {
 	ImageDigest string // empty: what the service runs
 	Canary      bool
 	RollBack    bool
+	Insist      bool // rollBack was given, rather than taken for granted
 	Rollout     time.Duration
 	Soak        time.Duration
 }
@@ -37,7 +38,7 @@ var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 //	change          a text, for people: a commit
 //	imageDigest     sha256:<64 hexadecimal digits>: the version that must be running; by default the one that is
 //	canary          whether the worker answers canaries
-//	rollBack        false: report only
+//	rollBack        false: report only; true: also a version that has run for long
 //	rolloutSeconds  longest wait for the rollout, more than 0 and at most 2 hours
 //	soakSeconds     how long the outcome is watched, likewise
 //
@@ -50,6 +51,7 @@ func ParseRequest(input json.RawMessage, defaults Request) (Request, error) {
 		ImageDigest: in.Text("imageDigest", "", 80),
 		Canary:      in.Flag("canary", defaults.Canary),
 		RollBack:    in.Flag("rollBack", defaults.RollBack),
+		Insist:      in.Has("rollBack"),
 		Rollout:     durationOf(in, "rolloutSeconds", defaults.Rollout, LongestRollout),
 		Soak:        durationOf(in, "soakSeconds", defaults.Soak, LongestSoak),
 	}

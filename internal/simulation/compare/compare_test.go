@@ -160,6 +160,41 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+// TestNoPeerKeepsMoreForLess holds this project, as it is deployed, against all others on loads whose bursts are over
+// before target tracking sees them, at both paces of scale-in.
+func TestNoPeerKeepsMoreForLess(t *testing.T) {
+	if testing.Short() || raced {
+		t.Skip("chooses hourly for days, which takes minutes under the race detector")
+	}
+	five := simulation.Fixed(5 * time.Second)
+	code, err := trace.Open("azure_llm_code_1h_10s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elb, err := trace.Open("nab_elb_request_count_14d_5min")
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers := []string{"blueprint", "guide", "copilot", "cdk", "cdk-no-cpu", "keda", "steps"}
+	for name, s := range map[string]simulation.Scenario{
+		"bursty": scenario(t, 24*time.Hour, simulation.FromTrace(code.ScaleTo(96)), five),
+		"noisy":  scenario(t, 48*time.Hour, simulation.FromTrace(elb.ScaleTo(96)), five),
+		"on and off": scenario(t, 24*time.Hour,
+			simulation.OnOff(6*96, 5*time.Minute, 25*time.Minute), simulation.Lognormal(5*time.Second, 0.5)),
+	} {
+		for _, pace := range []tracking.Pace{tracking.Proportional, tracking.OneAtATime} {
+			outcomes := compared(t, s, policy.Defaults(), []tracking.Pace{pace}, append(peers, "project")...).Outcomes
+			ours := outcomes[len(outcomes)-1]
+			t.Logf("%s, %s: %.2f %% at %.2f", name, pace, ours.Kept, ours.Ratio)
+			for _, peer := range outcomes[:len(outcomes)-1] {
+				if peer.Kept > ours.Kept && peer.TaskHours < ours.TaskHours {
+					t.Errorf("%s, %s: %s keeps %.2f %% at %.2f", name, pace, peer.Policy, peer.Kept, peer.Ratio)
+				}
+			}
+		}
+	}
+}
+
 func TestPacesAreTakenTogetherWhereTheyMakeNoDifference(t *testing.T) {
 	s := scenario(
 		t,

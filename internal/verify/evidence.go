@@ -22,8 +22,8 @@ type taskClient interface {
 	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
 }
 
-// stoppedTasks finds the stopped tasks of the version that were made or stopped since then. ECS shows a stopped task for
-// about an hour.
+// stoppedTasks finds the stopped tasks of the version that were made or stopped since then. ECS shows a stopped task
+// for about an hour.
 func (s Service) stoppedTasks(ctx context.Context, client taskClient, version Version, since time.Time) (
 	stopped, error,
 ) {

@@ -164,8 +164,8 @@ func TestCanaryTime(t *testing.T) {
 }
 
 // A version that has run for weeks is no rollout: it is compared with the time before now, not with that before it
-// came, and is taken back only by somebody who says so. (The pipeline verifies what runs when its Deploy action failed, which
-// may be such a version.)
+// came, and is taken back only by somebody who says so. (The pipeline verifies what runs when its Deploy action failed,
+// which may be such a version.)
 func TestPrepareOfAVersionThatHasRunForLong(t *testing.T) {
 	weeks := noon.Add(-21 * 24 * time.Hour)
 	for name, test := range map[string]struct {

@@ -32,15 +32,25 @@ type Registry struct {
 // Push brings the image and its bill of materials into the repository, names it with the tags, and returns the name
 // that never means another image: <repository>@sha256:....
 //
+// An image whose bill alone was refused is there and named, and the error is a *BillRefused.
+//
 // Push does nothing that is done already: it goes on where an interrupted one stopped, and an image that is there is
 // not sent. A tag that names another image already is an error, also where the registry would move it.
 func (r Registry) Push(ctx context.Context, repository string, image Image, tags ...string) (string, error) {
 	reference, err := r.push(ctx, repository, image, tags)
 	if err != nil {
-		return "", fmt.Errorf("push to %s: %w", repository, err)
+		return reference, fmt.Errorf("push to %s: %w", repository, err)
 	}
 	return reference, nil
 }
+
+// BillRefused says that the registry has the image and not its bill of materials.
+type BillRefused struct{ Err error }
+
+func (e *BillRefused) Error() string { return "bill of materials: " + e.Err.Error() }
+
+// Unwrap returns the registry's error.
+func (e *BillRefused) Unwrap() error { return e.Err }
 
 func (r Registry) push(ctx context.Context, repository string, image Image, tags []string) (string, error) {
 	target, options, err := r.open(ctx, repository)
@@ -54,26 +64,35 @@ func (r Registry) push(ctx context.Context, repository string, image Image, tags
 	if err := remote.Write(target.Digest(digest.String()), image, options...); err != nil {
 		return "", err
 	}
-	bill, err := attachment(image)
-	if err != nil {
-		return "", err
-	}
-	billDigest, err := bill.Digest()
-	if err != nil {
-		return "", err
-	}
-	if err := remote.Write(target.Digest(billDigest.String()), bill, options...); err != nil {
-		// The client sends the bill and then asks for what refers to the image, which may need a permission of its own.
-		if _, missing := remote.Head(target.Digest(billDigest.String()), options...); missing != nil {
-			return "", fmt.Errorf("bill of materials: %w", err)
-		}
-	}
 	for _, tag := range tags {
 		if err := putTag(target.Tag(tag), image, digest.String(), options); err != nil {
 			return "", fmt.Errorf("tag %s: %w", tag, err)
 		}
 	}
-	return repository + "@" + digest.String(), nil
+	reference := repository + "@" + digest.String()
+	if err := attach(target, image, options); err != nil {
+		return reference, &BillRefused{err}
+	}
+	return reference, nil
+}
+
+// attach pushes the image's bill of materials, which refers to it.
+func attach(target name.Repository, image Image, options []remote.Option) error {
+	bill, err := attachment(image)
+	if err != nil {
+		return err
+	}
+	digest, err := bill.Digest()
+	if err != nil {
+		return err
+	}
+	if err := remote.Write(target.Digest(digest.String()), bill, options...); err != nil {
+		// The client sends the bill and then asks for what refers to the image, which may need a permission of its own.
+		if _, missing := remote.Head(target.Digest(digest.String()), options...); missing != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // putTag looks first: a registry with immutable tags may refuse even the tag that it has.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -117,6 +118,46 @@ func TestPushWithoutPermissionForReferrers(t *testing.T) {
 	repository := strings.TrimPrefix(server.URL, "http://") + "/worker"
 	if _, err := (Registry{}).Push(t.Context(), repository, image(t), "worker-x"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBillThatIsRefused: some registries take no artifact that refers to an image. The image and its tag are there, and
+// the stack gets it, with a reason that says what is missing; the pipeline's push is told.
+func TestBillThatIsRefused(t *testing.T) {
+	b := setup(t)
+	open := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") &&
+			strings.Contains(string(body), `"subject"`) {
+			http.Error(w, `{"errors":[{"code":"UNSUPPORTED","message":"no artifacts"}]}`, http.StatusMethodNotAllowed)
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		open.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	repository := strings.TrimPrefix(server.URL, "http://") + "/worker"
+	built := image(t)
+	reference, err := Registry{}.Push(t.Context(), repository, built, "worker-x")
+	if refused := (*BillRefused)(nil); !errors.As(err, &refused) || reference != repository+"@"+digestOf(t, built) {
+		t.Errorf("push answers %q and %v, want the image and that its bill was refused", reference, err)
+	}
+	tag, err := name.NewTag(repository + ":worker-x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := remote.Head(tag); err != nil || found.Digest.String() != digestOf(t, built) {
+		t.Errorf("the tag names %v (%v)", found, err)
+	}
+
+	_, data, err := b.resource.Handle(t.Context(),
+		b.event(cfn.RequestCreate, nil, map[string]any{"RepositoryUri": repository}))
+	if err != nil {
+		t.Fatalf("the stack gets no image: %v", err)
+	}
+	if reason := data["Reason"].(string); !strings.Contains(reason, "without its bill of materials: ") {
+		t.Errorf("the reason is %q, want it to say that the bill is missing", reason)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -70,7 +71,11 @@ func (r Resource) provide(ctx context.Context, event cfn.Event) (Record, error) 
 		return Record{}, err
 	}
 	if answer.Image == situation.Image {
-		if err := r.push(ctx, repository, image); err != nil {
+		err := r.push(ctx, repository, image)
+		if refused := (*BillRefused)(nil); errors.As(err, &refused) {
+			// A stack without a bill is better than none; the reason is an output of the stack.
+			answer.Reason += "; without its " + brief(refused).Error()
+		} else if err != nil {
 			return Record{}, err
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"log"
 	"net/http/httptest"
 	"os"
@@ -47,28 +49,32 @@ func readBuildspec(t *testing.T) buildspec {
 	return spec
 }
 
-// source is a copy of this checkout, as a pipeline hands it out: without the repository.
+// source is a copy of this checkout, as a pipeline hands it out: without the repository, and without what was built.
 func source(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	list := exec.CommandContext(t.Context(), "git", "-C", "../..", "ls-files", "-z", "--cached", "--others",
-		"--exclude-standard")
-	names, err := list.Output()
-	if err != nil {
-		t.Skip("this is no checkout: ", err)
-	}
-	for _, name := range strings.Split(strings.TrimSuffix(string(names), "\x00"), "\x00") {
-		content, err := os.ReadFile(filepath.Join("../..", name))
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			continue // deleted, and not committed yet
+			return err
 		}
-		target := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
+		if entry.IsDir() {
+			if path != "." && strings.HasPrefix(entry.Name(), ".") {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(folder, path), 0o755)
 		}
-		if err := os.WriteFile(target, content, 0o644); err != nil {
-			t.Fatal(err)
+		content, err := fs.ReadFile(root, path)
+		if errors.Is(err, fs.ErrNotExist) || !entry.Type().IsRegular() {
+			return nil // somebody else's, and gone again
 		}
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(folder, path), content, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return folder
 }

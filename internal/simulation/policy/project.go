@@ -145,17 +145,18 @@ func (r *retuner) policy(name string, target float64, metrics []tracking.MetricQ
 	}
 }
 
-// hourly is the scheduled retune.
+// hourly is the scheduled retune, and the one on drift.
 func (r *retuner) hourly() error {
-	if r.Choose != nil {
-		if err := r.choose(); err != nil {
-			return err
-		}
+	if err := r.choose(); err != nil {
+		return err
 	}
 	return r.retune(r.Retune.Window)
 }
 
 func (r *retuner) choose() error {
+	if r.Choose == nil {
+		return nil
+	}
 	now := Settings{r.promise.Headroom, r.promise.Utilization, r.control.Bounds()}
 	chosen, err := r.Choose(r.control, now)
 	if err != nil || chosen == now {
@@ -188,7 +189,7 @@ func (r *retuner) drifted() error {
 		return nil
 	}
 	r.drifts, r.since = append(r.drifts, now), since
-	return r.retune(r.Retune.Window)
+	return r.hourly()
 }
 
 // side tells on which side of what the targets are made for a period lies.
@@ -206,7 +207,12 @@ func (r *retuner) retune(window time.Duration) error {
 	if err != nil || !proposal.Change {
 		return err
 	}
-	r.processing = now.Mean
+	one, err := r.promise.Targets(time.Second)
+	if err != nil {
+		return err
+	}
+	// What the targets are right for, which is not the mean where they go only part of the way.
+	r.processing = time.Duration(one.Rate / proposal.Targets.Rate * float64(time.Second))
 	return r.put(proposal.Targets)
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"encoding/csv"
+	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +59,27 @@ func (l *loadSpec) register(flags *flag.FlagSet) {
 // requestHeader is the first line of a file of single requests.
 var requestHeader = []string{"offset_s", "duration_s"}
 
+// mostMessages is what a load may have: 50 million take 2 GB of memory and half a minute a policy.
+const mostMessages = 50e6
+
+// validate reports the first flag that makes no sense.
+func (l loadSpec) validate() error {
+	positive := func(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
+	switch {
+	case !positive(l.rate):
+		return fmt.Errorf("-rate %v: messages a minute, above 0", l.rate)
+	case !positive(l.busy):
+		return fmt.Errorf("-busy %v: messages being worked on at a time, above 0", l.busy)
+	case l.rate > 0 && l.busy > 0:
+		return errors.New("-rate and -busy say the same in two ways: give one")
+	case l.length < 0:
+		return fmt.Errorf("-length %v: a duration above 0", l.length)
+	case l.groups < 0 || l.groups > math.MaxInt32:
+		return fmt.Errorf("-groups %d: 0 for a standard queue, or the message groups of a FIFO queue", l.groups)
+	}
+	return nil
+}
+
 // build makes the load.
 func (l loadSpec) build(seed uint64) (*simulation.Load, error) {
 	if load, err := l.requests(); load != nil || err != nil {
@@ -73,6 +96,10 @@ func (l loadSpec) build(seed uint64) (*simulation.Load, error) {
 	arrivals, length, err := l.arrivals(rate)
 	if err != nil {
 		return nil, err
+	}
+	if expected := rate * length.Minutes(); !(expected <= mostMessages) {
+		return nil, fmt.Errorf("the load would have %.3g messages; at most %.0f can be simulated: lower -rate, -busy or "+
+			"-length", expected, mostMessages)
 	}
 	load, err := simulation.NewLoad(filepath.Base(l.name), length, arrivals, durations, seed)
 	if err != nil || l.groups == 0 {
@@ -221,7 +248,23 @@ func (l loadSpec) requests() (*simulation.Load, error) {
 		}
 		at, work = append(at, inSeconds(offset)), append(work, inSeconds(duration))
 	}
+	if problem := checkRequests(at, work); problem != "" {
+		return nil, fmt.Errorf("%s, %s", l.name, problem)
+	}
 	return simulation.Requests(filepath.Base(l.name), at, work, l.length)
+}
+
+// checkRequests names the first line of a file of requests that cannot be.
+func checkRequests(at, work []time.Duration) string {
+	for i := range at {
+		switch {
+		case at[i] < 0 || i > 0 && at[i] < at[i-1]:
+			return fmt.Sprintf("line %d: the offset %v; offsets must be 0 or more and ascend: sort the file", i+2, at[i])
+		case work[i] <= 0:
+			return fmt.Sprintf("line %d: the duration %v; it must be more than 0", i+2, work[i])
+		}
+	}
+	return ""
 }
 
 func readDurations(path string) ([]time.Duration, error) {

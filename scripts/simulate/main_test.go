@@ -164,9 +164,21 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"-drift 8h":                              "-drift",
 		"-drift 8h=1,7h=2":                       "ascending",
 		"-sweep speed=1:2:1 -policies guide":     "sweep",
-		"-min 5 -max 2":                          "bounds",
+		"-min 5 -max 2":                          "-min 5 -max 2",
+		"-rate -3":                               "-rate -3",
+		"-rate Inf":                              "-rate +Inf",
+		"-rate 5 -busy 2":                        "give one",
+		"-busy NaN":                              "-busy NaN",
+		"-groups -1":                             "-groups -1",
+		"-load poisson -rate 1e9":                "lower -rate",
+		"-concurrency 0":                         "-concurrency 0",
+		"-tasks 5000 -max 10":                    "-tasks 5000",
+		"-from 3h -to 1h":                        "-from 3h0m0s",
+		"-utilization 1":                         "-utilization 1",
+		"-sweep headroom=0:9:0.0001":             "larger step",
+		"-sweep headroom=0:9:0.1,min=0:500:1":    "at most 10000",
 		"-length -1h":                            "length",
-		"-delay -5s":                             "acceptable delay",
+		"-delay -5s":                             "-delay -5s",
 		"-durations empirical:/does/not/exist.x": "no such file",
 	} {
 		o, err := parse(strings.Fields(args))
@@ -185,4 +197,23 @@ func orElseDuration(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return d
+}
+
+func TestAFileOfRequestsIsRefusedByLine(t *testing.T) {
+	for content, want := range map[string]string{
+		"offset_s,duration_s\n5,1\n3,1\n":  "line 3: the offset 3s",
+		"offset_s,duration_s\n-1,1\n":      "line 2: the offset -1s",
+		"offset_s,duration_s\n1,1\n2,0\n":  "line 3: the duration 0s",
+		"offset_s,duration_s\n1,1\n2,no\n": "line 3",
+		"":                                 "the file is empty",
+	} {
+		path := filepath.Join(t.TempDir(), "requests.csv")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		spec := loadSpec{name: path, durations: "fixed:5"}
+		if _, err := spec.build(1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q in it", content, err, want)
+		}
+	}
 }

@@ -52,6 +52,10 @@ const usage = `Usage: go run ./scripts/simulate [flags]
 
 Simulates a queue, its tasks and scaling policies, and compares what came of them.
 
+  -load arrivals.csv -durations lognormal:20,0.8 -html report.html   a load of yours, with a report
+  -load poisson -rate 120 -sweep headroom=1:6:1,utilization=0.6:0.95:0.05   what other settings would give
+  -from-stack my-stack                                               your own queue, as CloudWatch measured it
+
 `
 
 func parse(args []string) (options, error) {
@@ -181,8 +185,43 @@ func (o *options) validate() error {
 	case o.stack != "" && o.suite:
 		return errors.New("-suite has loads of its own: leave -from-stack out")
 	}
-	_, err := o.paces()
-	return err
+	if _, err := o.paces(); err != nil {
+		return err
+	}
+	if o.sweep != "" {
+		if _, err := compare.ParseAxes(o.sweep); err != nil {
+			return err
+		}
+	}
+	if err := o.load.validate(); err != nil {
+		return err
+	}
+	return o.validateScenario()
+}
+
+// mostConcurrency and mostTasks exclude typing errors.
+const (
+	mostConcurrency = 1000
+	mostTasks       = 100_000
+)
+
+func (o *options) validateScenario() error {
+	switch {
+	case o.concurrency < 1 || o.concurrency > mostConcurrency:
+		return fmt.Errorf("-concurrency %d: 1 to %d", o.concurrency, mostConcurrency)
+	case o.bounds.Min < 0 || o.bounds.Max < max(1, o.bounds.Min) || o.bounds.Max > mostTasks:
+		return fmt.Errorf("-min %d -max %d: 0 or more, ascending, at most %d", o.bounds.Min, o.bounds.Max, mostTasks)
+	case o.tasks < 0 || o.tasks > o.bounds.Max:
+		return fmt.Errorf("-tasks %d: 1 to -max, which is %d; 0 takes the load's mean demand", o.tasks, o.bounds.Max)
+	case o.delay <= 0 || o.processing < 0:
+		return fmt.Errorf("-delay %v -processing %v: durations above 0", o.delay, o.processing)
+	case o.from < 0 || o.to < 0 || o.to > 0 && o.from >= o.to:
+		return fmt.Errorf("-from %v -to %v: a stretch of the load, from before to", o.from, o.to)
+	case o.tuning.Headroom < 0 || o.tuning.Utilization <= 0 || o.tuning.Utilization >= 1:
+		return fmt.Errorf("-headroom %v -utilization %v: 0 or more, and between 0 and 1",
+			o.tuning.Headroom, o.tuning.Utilization)
+	}
+	return nil
 }
 
 // paces of scale-in to run with. An assumption that was given counts as a choice.

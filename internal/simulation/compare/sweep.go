@@ -58,6 +58,9 @@ var settings = map[string]setting{
 	},
 }
 
+// MostPoints is how many combinations a sweep may have.
+const MostPoints = 10_000
+
 // ParseAxes reads `name=from:to:step,name=value+value`.
 func ParseAxes(text string) ([]Axis, error) {
 	var axes []Axis
@@ -75,6 +78,9 @@ func ParseAxes(text string) ([]Axis, error) {
 			return nil, fmt.Errorf("sweep %q: %w", part, err)
 		}
 		axes = append(axes, Axis{name, axis})
+		if n := combinations(axes); n > MostPoints {
+			return nil, fmt.Errorf("sweep %q: %d points up to there; at most %d: take larger steps", text, n, MostPoints)
+		}
 	}
 	return axes, nil
 }
@@ -97,6 +103,9 @@ func parseValues(text string) ([]float64, error) {
 	}
 	if len(numbers) != 3 || numbers[2] <= 0 || numbers[1] < numbers[0] {
 		return nil, fmt.Errorf("%q is not from:to:step with a step above 0", text)
+	}
+	if n := (numbers[1] - numbers[0]) / numbers[2]; n > MostPoints {
+		return nil, fmt.Errorf("%q has %.0f values; at most %d: take a larger step", text, n, MostPoints)
 	}
 	var values []float64
 	for i := 0; ; i++ {

@@ -21,7 +21,8 @@ func TestDrifted(t *testing.T) {
 		mean, samples float64
 		want          int
 	}{
-		{5, 100, 0}, {5.45, 100, 0}, {5.55, 100, 1}, {5.55, 10, 0}, {7.6, 1, 1}, {4.5, 100, -1}, {4.6, 100, 0}, {0, 100, 0},
+		{5, 100, 0}, {5.45, 100, 0}, {5.55, 100, 1}, {5.55, 10, 0}, {7.6, 1, 1}, {4.5, 100, -1},
+		{4.6, 100, 0}, {0, 100, 0},
 	} {
 		if got := Drifted(test.mean, 5, test.samples, 0.5); got != test.want {
 			t.Errorf("%g of %g samples to 5: %d, want %d", test.mean, test.samples, got, test.want)

@@ -132,7 +132,8 @@ func (p *pixels) element(d *xml.Decoder, e xml.StartElement) error {
 func (p *pixels) shape(name string, a attributes) error {
 	switch name {
 	case "rect":
-		p.canvas.DrawRoundedRectangle(a.number("x"), a.number("y"), a.number("width"), a.number("height"), a.number("rx"))
+		p.canvas.DrawRoundedRectangle(
+			a.number("x"), a.number("y"), a.number("width"), a.number("height"), a.number("rx"))
 	case "circle":
 		p.canvas.DrawCircle(a.number("cx"), a.number("cy"), a.number("r"))
 	case "line":

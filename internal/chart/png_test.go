@@ -34,7 +34,8 @@ func TestWritePNG(t *testing.T) {
 	svg := everything().SVG()
 	picture := drawn(t, svg)
 	width, height := 0, 0
-	for _, part := range strings.Fields(svg[:strings.Index(svg, ">")]) {
+	head, _, _ := strings.Cut(svg, ">")
+	for _, part := range strings.Fields(head) {
 		if value, ok := strings.CutPrefix(part, `width="`); ok {
 			width = int(attributes{"": strings.TrimSuffix(value, `"`)}.number(""))
 		}
@@ -68,7 +69,8 @@ func TestWritePNGDrawsWhereTheSVGSays(t *testing.T) {
 @media (prefers-color-scheme:dark){.a{fill:#0f0}}</style><rect width="40" height="20" fill="#fff"/>
 <clipPath id="left"><rect x="0" y="0" width="10" height="20"/></clipPath>
 <g clip-path="url(#left)"><rect class="a" x="5" y="5" width="30" height="5"/></g>
-<path class="b" fill="none" stroke-width="2" d="M20 10H30V15"/><circle class="a" cx="36" cy="4" r="3"><title>name</title></circle>
+<path class="b" fill="none" stroke-width="2" d="M20 10H30V15"/>
+<circle class="a" cx="36" cy="4" r="3"><title>name</title></circle>
 </svg>`)
 	for _, at := range []struct {
 		x, y int

@@ -45,8 +45,8 @@ type Chosen struct {
 // Words are sentences for the decision, without full stops.
 func (c *Chosen) Words() []string { return []string{c.Reason} }
 
-// LeastReplay is how many periods with data a history must have for settings to be chosen from it: an hour of minutes. Less is one
-// measurement of a load and no pattern.
+// LeastReplay is how many periods with data a history must have for settings to be chosen from it: an hour of minutes.
+// Less is one measurement of a load and no pattern.
 const LeastReplay = 60
 
 // Replay is a chooser: it replays the history with other settings, as internal/simulation/choice does. It is pure: the
@@ -94,7 +94,7 @@ func (r Replay) Choose(
 	}
 	tuning := Tuning{
 		Headroom: chosen.Headroom, Utilization: chosen.Utilization,
-		Bounds: Bounds{MinTasks: chosen.Settings.Bounds.Min, MaxTasks: chosen.Settings.Bounds.Max},
+		Bounds: Bounds{MinTasks: chosen.Bounds.Min, MaxTasks: chosen.Bounds.Max},
 	}
 	if !r.OwnsBounds {
 		tuning.Bounds = inForce.Bounds
@@ -108,7 +108,7 @@ func (r Replay) Choose(
 	for _, c := range chosen.Candidates {
 		said.Candidates = append(said.Candidates, fmt.Sprintf(
 			"headroom %g, utilisation %g, %d to %d tasks, scale-in %s: %g %% for %g task-hours",
-			c.Headroom, c.Utilization, c.Settings.Bounds.Min, c.Settings.Bounds.Max, c.Pace, percent(c.Kept), hours(c.TaskHours)))
+			c.Headroom, c.Utilization, c.Bounds.Min, c.Bounds.Max, c.Pace, percent(c.Kept), hours(c.TaskHours)))
 	}
 	return tuning, said, nil
 }
@@ -134,10 +134,11 @@ func (c *Chosen) reason(of choice.Choice) string {
 	switch {
 	case of.OutOfReach:
 		return fmt.Sprintf(
-			"no settings of %d replays keep more than %g %% of the last %.3g h, so a choice is of no use: those of the "+
-				"stack hold, %s", len(of.Candidates), c.KeptPercent, c.ReplayedHours, what)
+			"no settings of %d replays keep more than %g %% of the last %.3g h, so a choice is of no use: those of "+
+				"the stack hold, %s", len(of.Candidates), c.KeptPercent, c.ReplayedHours, what)
 	case !of.Keeps:
-		return fmt.Sprintf("no settings keep the promise for this load at a reasonable cost; the best, %s, %s", what, would)
+		return fmt.Sprintf("no settings keep the promise for this load at a reasonable cost; the best, %s, %s",
+			what, would)
 	case of.Better:
 		return fmt.Sprintf("chosen by replay: %s %s", what, would)
 	}

@@ -38,7 +38,7 @@ func bursts(minute int) float64 {
 // replaying is a decider that chooses by replay, and a measurement of a day at 5 s a message with the template's
 // defaults in force.
 func replaying() (Decider, Measurement) {
-	promise := backlog.Promise{
+	asked := backlog.Promise{
 		AcceptableDelay: time.Minute, Headroom: 4, Utilization: 0.8, Concurrency: 1, Period: time.Minute,
 	}
 	limits, rule := Bounds{MinTasks: 1, MaxTasks: 100}, DriftRule{Factor: 1.5, Periods: 5}
@@ -54,9 +54,9 @@ func replaying() (Decider, Measurement) {
 		Drift: Drift{ReferenceSeconds: 5, RecentSeconds: 5},
 	}
 	return Decider{
-		Promise: promise, Limits: limits, OwnsBounds: true, DriftRule: rule,
+		Promise: asked, Limits: limits, OwnsBounds: true, DriftRule: rule,
 		Chooser: Replay{
-			Promise: promise, Limits: limits, OwnsBounds: true, DriftRule: rule,
+			Promise: asked, Limits: limits, OwnsBounds: true, DriftRule: rule,
 			ScaleOutCooldown: 5 * time.Minute, ScaleInCooldown: 5 * time.Minute,
 		},
 	}, m
@@ -88,9 +88,9 @@ func TestDecideChoosesByReplay(t *testing.T) {
 	if got.Tuning != c.Tuning || got.Tuning.Utilization <= 0.8 {
 		t.Errorf("tuning %+v, chosen %+v", got.Tuning, c.Tuning)
 	}
-	promise := d.Promise
-	promise.Headroom, promise.Utilization = c.Headroom, c.Utilization
-	if want, err := promise.Targets(5 * time.Second); err != nil || got.Targets != Targets(want.Rounded()) {
+	asked := d.Promise
+	asked.Headroom, asked.Utilization = c.Headroom, c.Utilization
+	if want, err := asked.Targets(5 * time.Second); err != nil || got.Targets != Targets(want.Rounded()) {
 		t.Errorf("targets %+v, the arithmetic with what was chosen gives %+v (%v)", got.Targets, want, err)
 	}
 	if got.Promise != PromiseOf(d.Promise) {
@@ -140,9 +140,10 @@ func TestWhenTheFormulaSpeaks(t *testing.T) {
 	}{
 		"switched off":   {func(m *Measurement) { m.Choice = ByFormula }, day(cycle), ""},
 		"no history":     {func(*Measurement) {}, nil, ""},
-		"short history":  {func(*Measurement) {}, short, "the history has arrivals of 59 periods, and a replay needs 60"},
+		"short history":  {func(*Measurement) {}, short, "has arrivals of 59 periods, and a replay needs 60"},
 		"sparse history": {func(*Measurement) {}, sparse, "the history has arrivals of 5 periods"},
-		"broken history": {func(*Measurement) {}, garbled, `the choice by replay failed, so the formula speaks: the history's sent has "soon"`},
+		"broken history": {func(*Measurement) {}, garbled,
+			`the choice by replay failed, so the formula speaks: the history's sent has "soon"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, m := replaying()
@@ -164,10 +165,10 @@ func TestReplayInAFasterWorld(t *testing.T) {
 	d, m := replaying()
 	slow := decided(t, d, m, day(cycle))
 	// The same world, 30 times as fast: every duration is divided by 30.
-	promise, replay := d.Promise, d.Chooser.(Replay)
-	promise.AcceptableDelay, promise.Period = 2*time.Second, 2*time.Second
-	replay.Promise, replay.ScaleOutCooldown, replay.ScaleInCooldown = promise, 10*time.Second, 10*time.Second
-	d.Promise, d.Chooser = promise, replay
+	asked, replay := d.Promise, d.Chooser.(Replay)
+	asked.AcceptableDelay, asked.Period = 2*time.Second, 2*time.Second
+	replay.Promise, replay.ScaleOutCooldown, replay.ScaleInCooldown = asked, 10*time.Second, 10*time.Second
+	d.Promise, d.Chooser = asked, replay
 	m.ProcessingSeconds /= 30
 	quantiles := map[string]float64{}
 	for name, value := range m.ProcessingQuantiles {

@@ -76,7 +76,8 @@ func TestThereIsNoHistoryWithoutArrivals(t *testing.T) {
 		t.Errorf("%v, %v", h, err)
 	}
 	metrics.err = errors.New("throttled")
-	if _, err := (MetricSource{}).readHistory(t.Context(), metrics, noon, time.Hour, time.Minute, time.Time{}); err == nil {
+	_, err = (MetricSource{}).readHistory(t.Context(), metrics, noon, time.Hour, time.Minute, time.Time{})
+	if err == nil {
 		t.Error("an error was swallowed")
 	}
 }

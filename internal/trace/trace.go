@@ -79,7 +79,8 @@ func Read(name string, r io.Reader) (Trace, error) {
 
 	head, err := rows.Read()
 	if errors.Is(err, io.EOF) {
-		return Trace{}, fmt.Errorf("trace %s: line 1 is missing, want %q: the file is empty", name, strings.Join(Header, ","))
+		return Trace{}, fmt.Errorf("trace %s: line 1 is missing, want %q: the file is empty", name,
+			strings.Join(Header, ","))
 	}
 	if err != nil {
 		return Trace{}, fmt.Errorf("trace %s: line 1: %w", name, err)

@@ -98,8 +98,8 @@ func (l loadSpec) build(seed uint64) (*simulation.Load, error) {
 		return nil, err
 	}
 	if expected := rate * length.Minutes(); !(expected <= mostMessages) {
-		return nil, fmt.Errorf("the load would have %.3g messages; at most %.0f can be simulated: lower -rate, -busy or "+
-			"-length", expected, mostMessages)
+		return nil, fmt.Errorf("the load would have %.3g messages; at most %.0f can be simulated: lower -rate, -busy "+
+			"or -length", expected, mostMessages)
 	}
 	load, err := simulation.NewLoad(filepath.Base(l.name), length, arrivals, durations, seed)
 	if err != nil || l.groups == 0 {
@@ -259,7 +259,8 @@ func checkRequests(at, work []time.Duration) string {
 	for i := range at {
 		switch {
 		case at[i] < 0 || i > 0 && at[i] < at[i-1]:
-			return fmt.Sprintf("line %d: the offset %v; offsets must be 0 or more and ascend: sort the file", i+2, at[i])
+			return fmt.Sprintf("line %d: the offset %v; offsets must be 0 or more and ascend: sort the file",
+				i+2, at[i])
 		case work[i] <= 0:
 			return fmt.Sprintf("line %d: the duration %v; it must be more than 0", i+2, work[i])
 		}

@@ -185,18 +185,19 @@ func (o *options) validate() error {
 	case o.stack != "" && o.suite:
 		return errors.New("-suite has loads of its own: leave -from-stack out")
 	}
-	if _, err := o.paces(); err != nil {
-		return err
+	_, err := o.paces()
+	return errors.Join(err, o.validateSweep(), o.load.validate(), o.validateScenario())
+}
+
+func (o *options) validateSweep() error {
+	if o.from < 0 || o.to < 0 || o.to > 0 && o.from >= o.to {
+		return fmt.Errorf("-from %v -to %v: a stretch of the load, from before to", o.from, o.to)
 	}
-	if o.sweep != "" {
-		if _, err := compare.ParseAxes(o.sweep); err != nil {
-			return err
-		}
+	if o.sweep == "" {
+		return nil
 	}
-	if err := o.load.validate(); err != nil {
-		return err
-	}
-	return o.validateScenario()
+	_, err := compare.ParseAxes(o.sweep)
+	return err
 }
 
 // mostConcurrency and mostTasks exclude typing errors.
@@ -215,8 +216,6 @@ func (o *options) validateScenario() error {
 		return fmt.Errorf("-tasks %d: 1 to -max, which is %d; 0 takes the load's mean demand", o.tasks, o.bounds.Max)
 	case o.delay <= 0 || o.processing < 0:
 		return fmt.Errorf("-delay %v -processing %v: durations above 0", o.delay, o.processing)
-	case o.from < 0 || o.to < 0 || o.to > 0 && o.from >= o.to:
-		return fmt.Errorf("-from %v -to %v: a stretch of the load, from before to", o.from, o.to)
 	case o.tuning.Headroom < 0 || o.tuning.Utilization <= 0 || o.tuning.Utilization >= 1:
 		return fmt.Errorf("-headroom %v -utilization %v: 0 or more, and between 0 and 1",
 			o.tuning.Headroom, o.tuning.Utilization)

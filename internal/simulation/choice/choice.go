@@ -153,9 +153,11 @@ func Policy(tuning policy.Project, window time.Duration) simulation.Policy {
 				Mean:       measured.Mean,
 				CV:         measured.CV,
 			},
-			Tuning:      current,
-			Bounds:      now.Bounds,
-			Base:        policy.Settings{Headroom: tuning.Headroom, Utilization: tuning.Utilization, Bounds: known.Bounds},
+			Tuning: current,
+			Bounds: now.Bounds,
+			Base: policy.Settings{
+				Headroom: tuning.Headroom, Utilization: tuning.Utilization, Bounds: known.Bounds,
+			},
 			Limits:      known.Bounds,
 			Delay:       known.Delay,
 			Concurrency: known.Concurrency,
@@ -343,7 +345,7 @@ const (
 // price is what a candidate costs, late messages included, on a logarithmic scale.
 func (s *search) price(c Candidate) float64 {
 	price := math.Log(c.TaskHours) + lateAbove*(1-c.Kept) + lateBelow*max(0, s.goal()-c.Kept)
-	if c.Settings.Bounds.Max < s.request.Limits.Max && !s.request.KeepBounds {
+	if c.Bounds.Max < s.request.Limits.Max && !s.request.KeepBounds {
 		price += lowCeiling
 	}
 	return price
@@ -423,7 +425,8 @@ func (s *search) conclude() (Choice, error) {
 		return s.giveUp(most), nil
 	}
 	out := Choice{
-		Settings: best.Settings, Better: best.Settings != current.Settings, Keeps: best.Kept >= s.goal(), Kept: best.Kept, TaskHours: best.TaskHours,
+		Settings: best.Settings, Better: best.Settings != current.Settings, Keeps: best.Kept >= s.goal(),
+		Kept: best.Kept, TaskHours: best.TaskHours,
 		FixedTasks: s.fixed, Span: s.load.Length, Candidates: s.found,
 	}
 	out.Reason = s.reason(out)
@@ -451,8 +454,8 @@ func (s *search) giveUp(most float64) Choice {
 	return Choice{
 		Settings: base, Better: base != s.found[0].Settings, Kept: most, TaskHours: s.found[0].TaskHours,
 		FixedTasks: s.fixed, Span: s.load.Length, Candidates: s.found, OutOfReach: true,
-		Reason: fmt.Sprintf("no settings of %d replays keep more than %.1f %% of the last %v: those of the template hold",
-			len(s.found), 100*most, s.load.Length),
+		Reason: fmt.Sprintf("no settings of %d replays keep more than %.1f %% of the last %v: those of the template "+
+			"hold", len(s.found), 100*most, s.load.Length),
 	}
 }
 
@@ -467,7 +470,8 @@ func (s *search) reason(c Choice) string {
 	case !c.Better && c.Kept >= s.goal():
 		return "no other settings" + tried + " are much better than those in force: they " + keeps
 	case c.Kept < s.goal():
-		return "no settings" + tried + " keep the promise for this load at a reasonable cost; these are the best: they " + keeps
+		return "no settings" + tried + " keep the promise for this load at a reasonable cost; these are the best: " +
+			"they " + keeps
 	default:
 		return "the best" + tried + ": they " + keeps
 	}

@@ -99,7 +99,7 @@ func TestWhatIsOutOfReachIsLeftToTheTemplate(t *testing.T) {
 		t.Errorf("%+v", c.Settings)
 	}
 	r.KeepBounds = true
-	if c := choose(t, r); c.Settings.Bounds != r.Bounds || c.Headroom != 3 {
+	if c := choose(t, r); c.Bounds != r.Bounds || c.Headroom != 3 {
 		t.Errorf("with bounds of somebody else %+v", c.Settings)
 	}
 }
@@ -108,8 +108,8 @@ func TestBoundsOfSomebodyElseAreLeftAlone(t *testing.T) {
 	r := request(hours(6, bursts))
 	r.KeepBounds = true
 	for _, candidate := range choose(t, r).Candidates {
-		if candidate.Settings.Bounds != r.Bounds {
-			t.Errorf("a replay with %+v", candidate.Settings.Bounds)
+		if candidate.Bounds != r.Bounds {
+			t.Errorf("a replay with %+v", candidate.Bounds)
 		}
 	}
 }

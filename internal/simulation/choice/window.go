@@ -99,7 +99,9 @@ func (w Window) shape() simulation.Durations {
 	}
 	return func(_ time.Duration, r *rand.Rand) time.Duration {
 		at := points[0].Share + r.Float64()*(points[len(points)-1].Share-points[0].Share)
-		i, _ := slices.BinarySearchFunc(points, at, func(q Quantile, at float64) int { return cmp.Compare(q.Share, at) })
+		i, _ := slices.BinarySearchFunc(points, at, func(q Quantile, at float64) int {
+			return cmp.Compare(q.Share, at)
+		})
 		i = min(max(i, 1), len(points)-1)
 		a, b := points[i-1], points[i]
 		value := float64(a.Duration)

@@ -79,7 +79,8 @@ func ParseAxes(text string) ([]Axis, error) {
 		}
 		axes = append(axes, Axis{name, axis})
 		if n := combinations(axes); n > MostPoints {
-			return nil, fmt.Errorf("sweep %q: %d points up to there; at most %d: take larger steps", text, n, MostPoints)
+			return nil, fmt.Errorf("sweep %q: %d points up to there; at most %d: take larger steps",
+				text, n, MostPoints)
 		}
 	}
 	return axes, nil

@@ -38,8 +38,8 @@ type Retune struct {
 	Every  time.Duration // 0: never
 	Window time.Duration // of the durations that a retune measures
 	// On drift the targets are made anew at once: when the mean duration of each period of DriftWindow has drifted, on
-	// the same side, as backlog.Drifted has it: by DriftFactor, or by less where many messages say so. A factor of 0: never.
-	// What was measured before such a stretch is left out from then on.
+	// the same side, as backlog.Drifted has it: by DriftFactor, or by less where many messages say so. A factor of 0:
+	// never. What was measured before such a stretch is left out from then on.
 	DriftFactor float64
 	DriftWindow time.Duration
 	Rails       backlog.Rails

@@ -62,7 +62,8 @@ func TestTheTemplateHasTheSameDefaults(t *testing.T) {
 			t.Errorf("%s is %s in the template, %v in the simulation (%v)", name, node.Value, want, err)
 		}
 	}
-	if schedule := template.Parameters["RetuneSchedule"].Default.Value; schedule != "rate(1 hour)" || p.Retune.Every != time.Hour {
+	schedule := template.Parameters["RetuneSchedule"].Default.Value
+	if schedule != "rate(1 hour)" || p.Retune.Every != time.Hour {
 		t.Errorf("retunes are scheduled at %s in the template, each %v in the simulation", schedule, p.Retune.Every)
 	}
 }

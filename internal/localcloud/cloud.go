@@ -28,8 +28,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"sqs-dynamic-target-tracking/internal/localcloud/agent"
 	"sqs-dynamic-target-tracking/internal/localcloud/autoscaling"
 	"sqs-dynamic-target-tracking/internal/localcloud/ministack"
@@ -185,7 +183,11 @@ func (c *Cloud) startEmulator(ctx context.Context, port int, parts *hooks) (err 
 func (c *Cloud) serve(listener net.Listener) {
 	c.proxy = newProxy(c.emulator.URL(), c.config.Log)
 	c.proxy.identify, c.proxy.policies = c.emulator.Identify, c.emulator
-	c.proxy.sqs.giveBack = makeVisible(sqs.NewFromConfig(c.AWSConfig()), c.config.Log)
+	c.proxy.sqs.giveBack = func(ctx context.Context, queueURL string, receipts []string) {
+		if err := c.emulator.GiveBack(ctx, queueURL, receipts); err != nil {
+			c.config.Log.Warn("a message that nobody received stays in flight", "queue", queueURL, "error", err)
+		}
+	}
 	server := &http.Server{Handler: c.proxy, ReadHeaderTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(c.config.Log.Handler(), slog.LevelDebug)}
 	go func() {

@@ -225,6 +225,35 @@ func TestReceiveOfAClientThatHasGone(t *testing.T) {
 	}
 }
 
+// What the emulator did is told, also when the client did not wait for it.
+func TestDeleteOfAClientThatHasGone(t *testing.T) {
+	deleting, left := make(chan struct{}), make(chan struct{})
+	emulator := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(deleting)
+		<-left
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	defer emulator.Close()
+	at, err := url.Parse(emulator.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	watchers := &sqsWatchers{}
+	watchers.add(func(sqswatch.Call) { told++ })
+	ctx, leave := context.WithCancel(t.Context())
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"QueueUrl":"q"}`))
+	go func() {
+		<-deleting
+		leave()
+		close(left)
+	}()
+	watchers.forward(forwarder(at, slog.New(slog.DiscardHandler)), "DeleteMessage", httptest.NewRecorder(), request)
+	if told != 1 {
+		t.Errorf("told %d times of a delete that took place", told)
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	taken, err := listen(0)
 	if err != nil {

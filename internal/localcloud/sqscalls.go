@@ -3,13 +3,10 @@ package localcloud
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"sqs-dynamic-target-tracking/internal/localcloud/sqswatch"
 )
@@ -65,10 +62,9 @@ var movingActions = []string{"SendMessage", receive, "DeleteMessage", "ChangeMes
 // brought goes back to the queue.
 func (s *sqsWatchers) forward(next http.Handler, action string, w http.ResponseWriter, r *http.Request) {
 	client := r.Context()
-	if action == receive {
-		// The emulator does not notice that a client leaves its long poll, and would go on to take messages for it.
-		r = r.WithContext(context.WithoutCancel(client))
-	}
+	// What the emulator does it does, also when the client has gone: it has to be seen. And it would not notice that a
+	// client leaves its long poll, and go on to take messages for it.
+	r = r.WithContext(context.WithoutCancel(client))
 	request, err := readBody(r, maxWatchedBody)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -105,18 +101,4 @@ func returned(call sqswatch.Call) (queueURL string, receipts []string) {
 		receipts = append(receipts, message.ReceiptHandle)
 	}
 	return from.QueueURL, receipts
-}
-
-// makeVisible gives messages back to their queue as the root user.
-func makeVisible(client *sqs.Client, log *slog.Logger) func(ctx context.Context, queueURL string, receipts []string) {
-	return func(ctx context.Context, queueURL string, receipts []string) {
-		for _, receipt := range receipts {
-			_, err := client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-				QueueUrl: &queueURL, ReceiptHandle: &receipt, VisibilityTimeout: 0,
-			})
-			if err != nil {
-				log.Warn("a message that nobody received stays in flight", "queue", queueURL, "error", err)
-			}
-		}
-	}
 }

@@ -184,6 +184,13 @@ func (p *Process) RoleCredentials(ctx context.Context, role, service, session st
 	return answer, err
 }
 
+// GiveBack makes messages visible again as if they had not been received.
+func (p *Process) GiveBack(ctx context.Context, queueURL string, receipts []string) error {
+	return p.call(ctx, "sqs/give-back", map[string]any{
+		"queueUrl": queueURL, "receipts": receipts, "account": Account, "region": Region,
+	}, nil)
+}
+
 // PutEvent puts an event that only AWS may send (source "aws....") onto the default bus.
 func (p *Process) PutEvent(ctx context.Context, source, detailType string, resources []string, detail any) error {
 	return p.call(ctx, "events/put", map[string]any{

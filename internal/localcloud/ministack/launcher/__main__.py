@@ -24,6 +24,7 @@ import events
 import execution_logs
 import iam_questions
 import latency
+import queues
 import resource_types
 import state_machines
 
@@ -55,7 +56,7 @@ def main():
 
     from ministack.app import app
 
-    routes = {**iam_questions.ROUTES, **ecs_tasks.ROUTES, **events.ROUTES}
+    routes = {**iam_questions.ROUTES, **ecs_tasks.ROUTES, **events.ROUTES, **queues.ROUTES}
     config = Config()
     config.bind = [settings["bind"]]
     config.keep_alive_timeout = 75

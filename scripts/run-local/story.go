@@ -284,12 +284,13 @@ func (w *world) awaitRest(ctx context.Context, screen *terminal.Screen, camera *
 			return err
 		}
 		now = camera.newest()
-		if now.account.Open == 0 && now.queue == (counts{}) && now.tasks.Running == w.minTasks {
+		// A retune may have raised the minimum.
+		if now.account.Open == 0 && now.queue == (counts{}) && now.tasks.Running == now.scaling.Bounds.Min {
 			return nil
 		}
 	}
 	screen.Printf("the story ends here, %.0f minutes after the last message was sent: %d tasks run (the minimum is "+
-		"%d), %d messages are left", longestEnd.Minutes(), now.tasks.Running, w.minTasks, now.account.Open)
+		"%d), %d messages are left", longestEnd.Minutes(), now.tasks.Running, now.scaling.Bounds.Min, now.account.Open)
 	return nil
 }
 

@@ -43,7 +43,7 @@ func addDrift(s *stack) {
 // driftAlarm is on when five periods in a row, with data, were outside of what
 // backlog.DriftLimit allows.
 func driftAlarm() cfn.Resource {
-	const many = "1.05 + 0.5 / count ^ 0.5" // DriftLeast, DriftNoise
+	const many = "1.05 + 0.5 / (count ^ 0.5)" // DriftLeast, DriftNoise
 	return with(alarm{
 		description: "The measured processing duration is far from the one that the scaling targets are made for. " +
 			"Starts a retune, which writes the new duration into this alarm.",

@@ -125,7 +125,7 @@ var granted = map[string][]grant{
 	"RetuneMeasureRole": withLogs("RetuneLogGroup",
 		grant{"application-autoscaling:DescribeScalableTargets", anything},
 		grant{"application-autoscaling:DescribeScalingPolicies", anything},
-		grant{"cloudwatch:DescribeAlarms", driftAlarmByName},
+		grant{"cloudwatch:DescribeAlarms", "cloudwatch" + here + "alarm:*"},
 		grant{"cloudwatch:GetMetricData", anything},
 		grant{"ecs:DescribeServices", "Service"}, grant{"ecs:ListServiceDeployments", "Service"},
 		grant{"ssm:GetParameter", tuning}),
@@ -151,7 +151,8 @@ var granted = map[string][]grant{
 		grant{"ssm:GetParameter", tuning}),
 	"RetuneAgainRole": withLogs("RetuneLogGroup",
 		grant{"iam:PassRole", "RetuneAgainTimerRole"},
-		grant{"scheduler:CreateSchedule", "scheduler" + here + "schedule/default/${AWS::StackName}-retune-again"}),
+		grant{"scheduler:CreateSchedule", againSchedule}, grant{"scheduler:GetSchedule", againSchedule},
+		grant{"scheduler:UpdateSchedule", againSchedule}),
 	"RetuneAgainTimerRole": {{"states:StartExecution", retuneByName}},
 	"BandLookRole": withLogs("BandLogGroup",
 		grant{"application-autoscaling:DescribeScalableTargets", anything},
@@ -215,6 +216,7 @@ var granted = map[string][]grant{
 
 const (
 	driftAlarmByName = "cloudwatch" + here + "alarm:${AWS::StackName}-drift"
+	againSchedule    = "scheduler" + here + "schedule/default/${AWS::StackName}-retune-again"
 	retuneByName     = "states" + here + "stateMachine:${AWS::StackName}-retune"
 )
 

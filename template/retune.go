@@ -167,7 +167,7 @@ func addRetuneFunctions(s *stack) {
 				"application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData"),
 			allow(tuningParameterARN(), "ssm:GetParameter"),
 			allow(cfn.Ref("Service"), "ecs:DescribeServices", "ecs:ListServiceDeployments"),
-			allow(driftAlarmARN(), "cloudwatch:DescribeAlarms"),
+			lookForAlarms(),
 		},
 	})
 	add(function{
@@ -193,7 +193,10 @@ func addRetuneFunctions(s *stack) {
 	add(function{
 		name: "RetunePublish", folder: "publish", timeout: 30,
 		description: "Makes a retune known: metrics, its line in the log, and the record of what was measured",
-		environment: union(metrics, record, drift, map[string]string{"RUN_LOG_GROUP": cfn.Ref("RetuneRunLogGroup")}),
+		environment: union(metrics, record, drift, map[string]string{
+			"RUN_LOG_GROUP": cfn.Ref("RetuneRunLogGroup"),
+			"RETUNE_STATE":  cfn.Ref("RetuneState"),
+		}),
 		permissions: []any{
 			publishMetrics(), allow(tuningParameterARN(), "ssm:PutParameter"), writeLogs("RetuneRunLogGroup"),
 		},
@@ -218,7 +221,8 @@ func addRetuneFunctions(s *stack) {
 			"RETUNE_TIMER_ROLE_ARN": cfn.GetAtt("RetuneAgainTimerRole", "Arn"),
 		}),
 		permissions: []any{
-			allow(arn("scheduler", "schedule/default/${AWS::StackName}-retune-again"), "scheduler:CreateSchedule"),
+			allow(arn("scheduler", "schedule/default/${AWS::StackName}-retune-again"), "scheduler:CreateSchedule",
+				"scheduler:GetSchedule", "scheduler:UpdateSchedule"),
 			statement{
 				Effect: "Allow", Action: []string{"iam:PassRole"}, Resource: cfn.GetAtt("RetuneAgainTimerRole", "Arn"),
 				Condition: equals("iam:PassedToService", schedulerService),
@@ -253,10 +257,15 @@ func putScalingPolicy() []any {
 			Effect:  "Allow", Resource: alarms,
 			Action: []string{"cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"},
 		},
-		statement{
-			Comment: "They are looked for among all alarms.",
-			Effect:  "Allow", Action: []string{"cloudwatch:DescribeAlarms"}, Resource: arn("cloudwatch", "alarm:*"),
-		},
+		lookForAlarms(),
+	}
+}
+
+// lookForAlarms permits to find an alarm, also one whose name is known.
+func lookForAlarms() statement {
+	return statement{
+		Comment: "They are looked for among all alarms.",
+		Effect:  "Allow", Action: []string{"cloudwatch:DescribeAlarms"}, Resource: arn("cloudwatch", "alarm:*"),
 	}
 }
 

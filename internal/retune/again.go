@@ -25,6 +25,10 @@ type Again struct {
 type scheduleWriter interface {
 	CreateSchedule(context.Context, *scheduler.CreateScheduleInput, ...func(*scheduler.Options)) (
 		*scheduler.CreateScheduleOutput, error)
+	GetSchedule(context.Context, *scheduler.GetScheduleInput, ...func(*scheduler.Options)) (
+		*scheduler.GetScheduleOutput, error)
+	UpdateSchedule(context.Context, *scheduler.UpdateScheduleInput, ...func(*scheduler.Options)) (
+		*scheduler.UpdateScheduleOutput, error)
 }
 
 // Scheduler lets another retune start later.
@@ -43,7 +47,7 @@ func (s Scheduler) Schedule(ctx context.Context, request AgainRequest) (Again, e
 	at := clock(s.Now).Add(s.Pause).Truncate(time.Second)
 	again := Again{At: at, Summary: "the duration is still far from what the targets are made for: another retune " +
 		"starts at " + at.Format(time.RFC3339)}
-	_, err := s.Schedules.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
+	schedule := &scheduler.CreateScheduleInput{
 		Name:                  &s.Name,
 		Description:           aws.String("Starts the retune that an earlier one found due"),
 		ScheduleExpression:    aws.String("at(" + at.Format("2006-01-02T15:04:05") + ")"),
@@ -57,9 +61,14 @@ func (s Scheduler) Schedule(ctx context.Context, request AgainRequest) (Again, e
 				MaximumRetryAttempts:     aws.Int32(10),
 			},
 		},
-	})
+	}
+	_, err := s.Schedules.CreateSchedule(ctx, schedule)
 	var waits *types.ConflictException
 	if errors.As(err, &waits) {
+		renewed, err := s.renew(ctx, schedule)
+		if err != nil || renewed {
+			return again, err
+		}
 		again.Summary = "the duration is still far from what the targets are made for: another retune is scheduled " +
 			"already"
 		return again, nil
@@ -68,4 +77,26 @@ func (s Scheduler) Schedule(ctx context.Context, request AgainRequest) (Again, e
 		return Again{}, fmt.Errorf("schedule another retune as %s: %w", s.Name, err)
 	}
 	return again, nil
+}
+
+// renew gives a schedule that has started its retune already, and is not deleted yet, the new time. One that waits
+// stays.
+func (s Scheduler) renew(ctx context.Context, schedule *scheduler.CreateScheduleInput) (bool, error) {
+	found, err := s.Schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: schedule.Name})
+	if err != nil {
+		return false, fmt.Errorf("look at the schedule %s: %w", s.Name, err)
+	}
+	at, err := time.Parse("at(2006-01-02T15:04:05)", aws.ToString(found.ScheduleExpression))
+	if err != nil || at.After(clock(s.Now)) {
+		return false, nil
+	}
+	_, err = s.Schedules.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
+		Name: schedule.Name, Description: schedule.Description, ScheduleExpression: schedule.ScheduleExpression,
+		ActionAfterCompletion: schedule.ActionAfterCompletion, FlexibleTimeWindow: schedule.FlexibleTimeWindow,
+		Target: schedule.Target,
+	})
+	if err != nil {
+		return false, fmt.Errorf("schedule another retune as %s: %w", s.Name, err)
+	}
+	return true, nil
 }

@@ -6,24 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+	"github.com/aws/smithy-go"
 )
 
 // ApplyRequest is the input of the steps Apply Targets and Restore Targets.
 type ApplyRequest struct {
-	Targets  Targets  `json:"targets"`
-	Bounds   *Bounds  `json:"bounds"`   // of the task count; nil leaves them alone
-	Expected *Targets `json:"expected"` // that were in force when this was decided; nil expects nothing
-	// Restore says that the targets are taken back: then both policies must be as expected, while Apply may find one
-	// that
-	// an earlier try of the same step has written.
-	Restore          bool    `json:"restore"`
-	ReferenceSeconds float64 `json:"referenceSeconds"` // for the drift alarm; 0 leaves it alone
+	Targets Targets `json:"targets"`
+	Bounds  *Bounds `json:"bounds"` // of the task count; nil leaves them alone
+	// Expected and ExpectedBounds were in force when this was decided. What is neither so nor as asked for was set by
+	// somebody else since, and is left alone. Nil expects nothing.
+	Expected         *Targets `json:"expected"`
+	ExpectedBounds   *Bounds  `json:"expectedBounds"`
+	ReferenceSeconds float64  `json:"referenceSeconds"` // for the drift alarm; 0 leaves it alone
 }
 
 // Applied is the output of the steps Apply Targets and Restore Targets.
@@ -84,8 +85,20 @@ func (e *TargetsRestored) Error() string {
 // Unwrap is what kept the second policy from being changed.
 func (e *TargetsRestored) Unwrap() error { return e.Cause }
 
-// ErrorName is the name under which a state machine sees the error.
-func (*TargetsRestored) ErrorName() string { return "TargetsRestored" }
+// ErrorName is the name under which a state machine sees the error. Where the cause was a passing one, it is that of the
+// cause: nothing changed, so the step may be repeated.
+func (e *TargetsRestored) ErrorName() string {
+	var api smithy.APIError
+	if errors.As(e.Cause, &api) && slices.Contains(passing, api.ErrorCode()) {
+		return api.ErrorCode()
+	}
+	return "TargetsRestored"
+}
+
+// passing are the error codes of too many calls, and of two writers at the same time.
+var passing = []string{
+	"ThrottlingException", "Throttling", "TooManyRequestsException", "ConcurrentUpdateException",
+}
 
 // TargetsTorn says that one policy has its new target and another part is as it was.
 type TargetsTorn struct {
@@ -169,6 +182,9 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 			found.Backlog, found.Rate)
 		return applied, nil
 	}
+	if request.Expected != nil {
+		applied.Before.Targets = *request.Expected // also when an earlier try of the same step has written already
+	}
 	work, cancel := leave(ctx, restoreTime)
 	defer cancel()
 	if err := a.change(work, backlogPolicy, request.Targets.Backlog); err != nil {
@@ -182,17 +198,21 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 		return Applied{}, a.restore(ctx, aws.ToString(ratePolicy.PolicyName), err, backlogPolicy)
 	}
 	if request.Bounds != nil && a.OwnsBounds {
-		before, err := a.bound(work, *request.Bounds)
+		before, after, err := a.bound(work, *request.Bounds, request.ExpectedBounds)
 		if err != nil {
 			return Applied{}, a.restore(ctx, "the bounds of the task count", err, ratePolicy, backlogPolicy)
 		}
-		applied.Before.Bounds, applied.After.Bounds = before, request.Bounds
+		applied.Before.Bounds, applied.After.Bounds = before, after
+		if *after != *request.Bounds {
+			applied.Notes = append(applied.Notes,
+				fmt.Sprintf("somebody else set the bounds to %v meanwhile: they are left alone", *after))
+		}
 	}
 	applied.After.Targets = request.Targets
-	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, found.Backlog,
-		applied.After.Backlog, a.Policies.Rate, found.Rate, applied.After.Rate)
-	if b := applied.Before.Bounds; b != nil && *b != *request.Bounds {
-		applied.Summary += fmt.Sprintf(", %v to %v", *b, *request.Bounds)
+	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, applied.Before.Backlog,
+		applied.After.Backlog, a.Policies.Rate, applied.Before.Rate, applied.After.Rate)
+	if b, to := applied.Before.Bounds, applied.After.Bounds; b != nil && *b != *to {
+		applied.Summary += fmt.Sprintf(", %v to %v", *b, *to)
 	}
 	if request.ReferenceSeconds > 0 {
 		if note := rewriteAlarm(work, a.Alarms, a.DriftAlarm, request.ReferenceSeconds); note != "" {
@@ -207,25 +227,27 @@ func (r ApplyRequest) moved(found Targets) bool {
 	if r.Expected == nil {
 		return false
 	}
-	if r.Restore {
-		return found != *r.Expected
-	}
 	return found.Backlog != r.Expected.Backlog && found.Backlog != r.Targets.Backlog ||
 		found.Rate != r.Expected.Rate && found.Rate != r.Targets.Rate
 }
 
-// bound writes the bounds, and nothing else of the scalable target, unless they are so already. It returns those that
-// were.
-func (a Applier) bound(ctx context.Context, to Bounds) (before *Bounds, err error) {
-	if before, err = a.Policies.readBounds(ctx, a.Scaling); err != nil {
-		return nil, err
+// bound writes the bounds, and nothing else of the scalable target, unless they are so already or somebody else set
+// them since. It returns those that were and those that are.
+func (a Applier) bound(ctx context.Context, to Bounds, expected *Bounds) (before, after *Bounds, err error) {
+	found, err := a.Policies.readBounds(ctx, a.Scaling)
+	if err != nil {
+		return nil, nil, err
 	}
-	if before == nil {
-		return nil, fmt.Errorf("%s is no scalable target any more: deploy the stack again to make it anew",
+	if found == nil {
+		return nil, nil, fmt.Errorf("%s is no scalable target any more: deploy the stack again to make it anew",
 			a.Policies.ResourceID)
 	}
-	if *before == to {
-		return before, nil
+	if expected != nil && *found != *expected && *found != to {
+		return found, found, nil
+	}
+	before = cmp.Or(expected, found)
+	if *found == to {
+		return before, &to, nil
 	}
 	_, err = a.Scaling.RegisterScalableTarget(ctx, &applicationautoscaling.RegisterScalableTargetInput{
 		ServiceNamespace: types.ServiceNamespaceEcs, ResourceId: aws.String(a.Policies.ResourceID),
@@ -233,9 +255,9 @@ func (a Applier) bound(ctx context.Context, to Bounds) (before *Bounds, err erro
 		MinCapacity:       aws.Int32(int32(to.MinTasks)), MaxCapacity: aws.Int32(int32(to.MaxTasks)),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("write the bounds of %s: %w", a.Policies.ResourceID, err)
+		return nil, nil, fmt.Errorf("write the bounds of %s: %w", a.Policies.ResourceID, err)
 	}
-	return before, nil
+	return before, &to, nil
 }
 
 // restore gives policies their old targets back, even if the time for the work is over.
@@ -267,8 +289,11 @@ func (a Applier) change(ctx context.Context, policy types.ScalingPolicy, value f
 	err := a.verify(ctx, policy)
 	var other *PolicyNotAsWritten
 	var gone *PolicyMissing
-	if err == nil || errors.As(err, &other) || errors.As(err, &gone) {
+	if err == nil || errors.As(err, &other) {
 		return err
+	}
+	if errors.As(err, &gone) && gone.Name == aws.ToString(policy.PolicyName) {
+		return err // there is nothing to put back
 	}
 	return &unverified{cause: err}
 }

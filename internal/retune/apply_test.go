@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+	"github.com/aws/smithy-go"
 )
 
 var wanted = Targets{Backlog: 16, Rate: 12}
@@ -176,6 +177,11 @@ func TestWrittenPoliciesAreReadAgain(t *testing.T) {
 				policies[0] = other
 			}
 		}, "orders-backlog, read again, differs from what was written in more than its target", false},
+		"the second is deleted before the first is checked": {func(number int, policies []aastypes.ScalingPolicy) {
+			if number == 1 {
+				policies[1] = policy("another", resource, 99)
+			}
+		}, "orders-rate of service/main/orders does not exist", true},
 		"target of the second": {func(number int, policies []aastypes.ScalingPolicy) {
 			if number == 2 {
 				policies[1] = policy(names.Rate, resource, 99)
@@ -289,27 +295,27 @@ func TestApplyRefusesNonsense(t *testing.T) {
 func TestApplyRespectsWhoCameInBetween(t *testing.T) {
 	measured := Targets{Backlog: 13, Rate: 9.6}
 	for name, test := range map[string]struct {
-		found   Targets
-		restore bool
-		moved   bool
+		found Targets
+		moved bool
 	}{
-		"as measured":                          {measured, false, false},
-		"the backlog target moved":             {Targets{Backlog: 14, Rate: 9.6}, false, true},
-		"the rate target moved":                {Targets{Backlog: 13, Rate: 9.7}, false, true},
-		"an earlier try wrote the first":       {Targets{Backlog: 16, Rate: 9.6}, false, false},
-		"an earlier try wrote both":            {wanted, false, false},
-		"to restore: as applied":               {measured, true, false},
-		"to restore: the backlog target moved": {Targets{Backlog: 16, Rate: 9.6}, true, true},
+		"as measured":                    {measured, false},
+		"the backlog target moved":       {Targets{Backlog: 14, Rate: 9.6}, true},
+		"the rate target moved":          {Targets{Backlog: 13, Rate: 9.7}, true},
+		"an earlier try wrote the first": {Targets{Backlog: 16, Rate: 9.6}, false},
+		"an earlier try wrote both":      {wanted, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scaling := &fakeScaling{policies: []aastypes.ScalingPolicy{
 				policy(names.Backlog, resource, test.found.Backlog), policy(names.Rate, resource, test.found.Rate),
 			}}
 			got, err := applier(scaling).Apply(t.Context(), ApplyRequest{
-				Targets: wanted, Expected: &measured, Restore: test.restore,
+				Targets: wanted, Expected: &measured,
 			})
 			if err != nil || got.Moved != test.moved || test.moved == (got.After.Targets == wanted) {
 				t.Errorf("moved %v, %+v, %v", got.Moved, got.After, err)
+			}
+			if !test.moved && got.Before.Targets != measured {
+				t.Errorf("before were %v, want the measured ones whatever an earlier try wrote", got.Before)
 			}
 			if test.moved &&
 				(len(scaling.writes) != 0 || !strings.Contains(got.Summary, "somebody else set the targets")) {
@@ -338,6 +344,15 @@ func TestBoundsAreMovedWithTheTargets(t *testing.T) {
 	}
 	if _, err := applier(scaling).Apply(t.Context(), request); err != nil || len(scaling.registered) != 1 {
 		t.Errorf("%d writes of bounds that are so already, %v", len(scaling.registered), err)
+	}
+
+	// Bounds that somebody else has set since are left alone.
+	scaling = setup()
+	other := request
+	other.ExpectedBounds = &Bounds{MinTasks: 1, MaxTasks: 12}
+	if got, err := applier(scaling).Apply(t.Context(), other); err != nil || len(scaling.registered) != 0 ||
+		*got.After.Bounds != (Bounds{1, 10}) || len(got.Notes) != 1 || got.After.Targets != wanted {
+		t.Errorf("%+v, %v after %d writes", got, err, len(scaling.registered))
 	}
 
 	scaling = setup()
@@ -399,5 +414,17 @@ func TestAWriteThatCannotBeCheckedIsUndone(t *testing.T) {
 	}
 	if !reflect.DeepEqual(scaling.policies, bothPolicies()) {
 		t.Errorf("the policies are not as before: %v", scaling.targets(t))
+	}
+}
+
+// TestAPassingCauseKeepsItsName, so that the machine tries again.
+func TestAPassingCauseKeepsItsName(t *testing.T) {
+	for code, want := range map[string]string{
+		"ThrottlingException": "ThrottlingException", "AccessDeniedException": "TargetsRestored",
+	} {
+		err := &TargetsRestored{Cause: &smithy.GenericAPIError{Code: code}}
+		if got := err.ErrorName(); got != want {
+			t.Errorf("%s: %s, want %s", code, got, want)
+		}
 	}
 }

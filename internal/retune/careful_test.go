@@ -126,6 +126,13 @@ func TestWhatACarefulOperatorWouldDo(t *testing.T) {
 			"record",
 			ByFormula, current, 5, false, []string{"the targets are released"},
 		},
+		"released, but what is wanted was taken back": {
+			func(m *Measurement) {
+				m.Record.HoldUntil, m.Release = UntilReleased, true
+				m.Record.Refused = &Refused{Settings: Settings{Targets: following}, At: noon}
+			},
+			"record", ByFormula, current, 4, false, []string{"the targets are released"},
+		},
 		"released with few samples": {
 			func(m *Measurement) { m.Record.HoldUntil, m.Release, m.Samples = UntilReleased, true, 3 }, "record",
 			ByRecord, current, 5, false, []string{"the targets are released"},

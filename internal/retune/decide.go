@@ -362,6 +362,9 @@ func holdWords(until string) string {
 // else is in force, as after an update of the stack that was rolled back.
 func (p *deciding) fallBack() error {
 	p.Why = []string{}
+	if p.m.Rollout.InProgress {
+		p.say("nothing is measured until the rollout of %s is completed", p.m.Rollout.Version)
+	}
 	p.say("%d samples are fewer than the minimum of %d", p.m.Samples, p.m.MinimumSamples)
 	record := p.m.Record
 	if record == nil {
@@ -403,7 +406,8 @@ func (p *deciding) recordWithoutSamples() {
 // alarmIsOff tells whether the drift alarm compares with something else than what the targets are right for.
 func (p *deciding) alarmIsOff() bool {
 	reference := p.m.Drift.ReferenceSeconds
-	return reference > 0 && math.Abs(reference-p.ReferenceSeconds) > reference*2*DeadBand
+	return reference > 0 && (math.Abs(reference-p.ReferenceSeconds) > reference*2*DeadBand ||
+		p.d.DriftRule.Outside(p.ReferenceSeconds, p.m.Drift.RecentSamples, reference) != 0)
 }
 
 // near tells whether targets are within the dead band of others.
@@ -440,6 +444,11 @@ func (p *deciding) rightFor(t Targets) float64 {
 }
 
 func (p *deciding) conclude() Decision {
+	if !p.WorthChanging && p.m.Release && p.m.Record != nil && p.m.Record.HoldUntil != "" {
+		p.ProcessingSeconds = cmp.Or(p.ProcessingSeconds, p.lastKnown())
+		p.say("the targets are released")
+		p.WorthChanging, p.Outcome = true, outcomeRecord
+	}
 	d := p.Decision
 	if p.enough && d.By != ByHand && !p.held && d.Outcome != outcomeRefused && d.ReferenceSeconds > 0 {
 		d.StillOutside = p.d.DriftRule.still(p.m.Drift, d.ReferenceSeconds)

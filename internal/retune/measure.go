@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -62,6 +63,10 @@ func (m Measurer) Measure(ctx context.Context, request MeasureRequest) (Measured
 	if out.Rollout.CompletedAt != nil {
 		processingFrom = *out.Rollout.CompletedAt
 	}
+	if drifted := out.Drift.Since != nil || out.Record != nil && out.Record.Since != nil; drifted &&
+		out.Window.From.After(processingFrom) {
+		processingFrom = out.Window.From // the mean stands in for what took another time
+	}
 	history, err := m.Source.readHistory(ctx, m.Metrics, out.Window.To.Truncate(period), m.ReplayLength, period,
 		processingFrom)
 	return Measured{Measurement: out, History: history}, err
@@ -109,7 +114,7 @@ func (m Measurer) readMetrics(ctx context.Context, out *Measurement) error {
 	if err != nil {
 		return err
 	}
-	out.Drift = m.DriftRule.find(read.means(), out.Drift.ReferenceSeconds)
+	out.Drift = m.DriftRule.find(settled(read.means(), clock(m.Now), *w), out.Drift.ReferenceSeconds)
 	if since := out.Drift.Since; since != nil {
 		w.shorten(
 			*since,
@@ -124,6 +129,13 @@ func (m Measurer) readMetrics(ctx context.Context, out *Measurement) error {
 	}
 	out.fill(read, whole)
 	return nil
+}
+
+// settled leaves out the period that is not over, and the one before it, which may not be published whole: a mean of
+// a few messages would break a stretch.
+func settled(means []mean, now time.Time, w Window) []mean {
+	period := time.Duration(w.PeriodSeconds) * time.Second
+	return slices.DeleteFunc(means, func(m mean) bool { return m.at.Add(2 * period).After(now) })
 }
 
 // window reaches from that many minutes ago to now, widened to whole periods, as CloudWatch's datapoints are.
@@ -168,7 +180,7 @@ func (out *Measurement) fill(s, whole series) {
 	}
 	out.ProcessingQuantiles = map[string]float64{}
 	for _, name := range quantiles {
-		if points := whole[name]; len(points) > 0 {
+		if points := whole[name]; len(points) == 1 {
 			out.ProcessingQuantiles[name] = micro(points[0].value)
 		}
 	}

@@ -60,6 +60,7 @@ type Publisher struct {
 	TuningParameter string
 	RunLog          string // name of the log group of the runs
 	DriftRule       DriftRule
+	Alone           bool // retunes start by hand only: none is scheduled
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -68,7 +69,7 @@ type Publisher struct {
 // has: the targets in force are known at each run, also at one that keeps them or only tries. Done twice, it leaves the
 // same record.
 func (p Publisher) Publish(ctx context.Context, request PublishRequest) (Published, error) {
-	out := Published{Parameter: p.TuningParameter, Again: request.again(p.DriftRule)}
+	out := Published{Parameter: p.TuningParameter, Again: !p.Alone && request.again(p.DriftRule)}
 	if record := request.record(); record != nil {
 		if err := p.write(ctx, *record); err != nil {
 			return Published{}, err
@@ -132,10 +133,13 @@ func (r PublishRequest) record() *Record {
 	if d.ReferenceSeconds != d.ProcessingSeconds {
 		record.ReferenceSeconds = d.ReferenceSeconds
 	}
-	if d.By == ByReplay {
-		record.Tuning = &d.Tuning
-	}
 	old := m.Record
+	switch {
+	case d.By == ByReplay, d.By == ByFormula && m.Choice == ByReplay && old != nil && old.Tuning != nil:
+		record.Tuning = &d.Tuning
+	case d.By == ByHand && old != nil:
+		record.Tuning = old.Tuning
+	}
 	if old != nil && d.By == ByRecord {
 		// What was known stays known: there was too little to measure.
 		record.Samples, record.MeasuredAt, record.Tuning = old.Samples, old.MeasuredAt, old.Tuning

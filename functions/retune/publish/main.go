@@ -24,6 +24,7 @@ func build(s *lambdastep.Setup) lambdastep.Step[retune.PublishRequest, retune.Pu
 			Type:      s.Env.Text("METRIC_TYPE"),
 			Queue:     s.Env.Text("QUEUE_NAME"),
 		},
+		Alone:           s.Env.OneOf("RETUNE_STATE", "ENABLED", "DISABLED") == "DISABLED",
 		TuningParameter: s.Env.Text("TUNING_PARAMETER_NAME"),
 		RunLog:          s.Env.Text("RUN_LOG_GROUP"),
 		DriftRule: retune.DriftRule{

@@ -85,8 +85,8 @@ func (e *TargetsRestored) Error() string {
 // Unwrap is what kept the second policy from being changed.
 func (e *TargetsRestored) Unwrap() error { return e.Cause }
 
-// ErrorName is the name under which a state machine sees the error. Where the cause was a passing one, it is that of the
-// cause: nothing changed, so the step may be repeated.
+// ErrorName is the name under which a state machine sees the error. Where the cause was a passing one, it is that of
+// the cause: nothing changed, so the step may be repeated.
 func (e *TargetsRestored) ErrorName() string {
 	var api smithy.APIError
 	if errors.As(e.Cause, &api) && slices.Contains(passing, api.ErrorCode()) {

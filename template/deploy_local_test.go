@@ -131,8 +131,11 @@ func targets(t *testing.T, p backlog.Promise, processing time.Duration) backlog.
 // parameters give; updates of the first; and the end of all.
 func TestLocalDeployments(t *testing.T) {
 	d := startLocal(t)
-	// Retunes start by hand only, until the updates have been looked at.
-	first := d.deploy("first", map[string]string{"RetuneState": "DISABLED"})
+	// Retunes start by hand only, until the updates have been looked at; they move the targets by the formula, and do
+	// not watch what they did.
+	first := d.deploy("first", map[string]string{
+		"RetuneState": "DISABLED", "RetuneChoice": "formula", "RetuneWatchMinutes": "0", "Headroom": "1",
+	})
 	promise := backlog.Promise{
 		AcceptableDelay: 60 * time.Second, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: time.Minute,
 	}
@@ -238,7 +241,7 @@ func (d *deployment) existing(name string, outputs deployed.Outputs) map[string]
 		"QueueArn": arns["given.fifo"], "DeadLetterQueueArn": arns["given-failed.fifo"],
 		"ClusterName": d.output(outputs, "ClusterName"),
 		"VpcId":       made["Vpc"], "SubnetIds": made["PrivateSubnet1"] + "," + made["PrivateSubnet2"],
-		"InitialProcessingSeconds": "900", "MinTasks": "1", "MaxTasks": "1",
+		"InitialProcessingSeconds": "900", "MinTasks": "1", "MaxTasks": "1", "Headroom": "1",
 		"WorkerImage": localcloud.WorkerImage,
 	}
 }
@@ -331,7 +334,7 @@ func (d *deployment) publishDurations(outputs deployed.Outputs, seconds, count f
 		Namespace: aws.String(metricNamespace),
 		MetricData: []cwtypes.MetricDatum{{
 			MetricName: aws.String("MsgProcessingDuration"), Unit: cwtypes.StandardUnitSeconds,
-			Timestamp: aws.Time(time.Now().Add(-time.Minute)),
+			Timestamp: aws.Time(time.Now()), // a retune measures what came after the rollout
 			Values:    []float64{seconds}, Counts: []float64{count},
 			Dimensions: []cwtypes.Dimension{
 				{Name: aws.String("Type"), Value: aws.String(metricType)},

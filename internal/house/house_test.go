@@ -59,7 +59,8 @@ var house = []room{
 	}},
 	{"internal/band", []string{module + "internal/backlog"}},
 	{"internal/simulation", []string{
-		module + "internal/band", module + "internal/tracking", module + "internal/backlog", module + "internal/trace", module + "internal/chart",
+		module + "internal/band", module + "internal/tracking", module + "internal/backlog", module + "internal/trace",
+		module + "internal/chart",
 	}},
 
 	{"internal/consumer/sqstest", []string{sdk, smithy, cbor}}, // a fake SQS server for tests and benchmarks

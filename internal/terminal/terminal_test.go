@@ -21,7 +21,8 @@ func TestBlockIsRedrawnBelowTheLinesThatStay(t *testing.T) {
 	screen.Printf("stays")
 	screen.Show([]string{"three"}, "", now)
 	screen.Clear()
-	want := "one\ntwo\n" + "\r\x1b[2A\x1b[J" + "stays\n" + "one\ntwo\n" + "\r\x1b[2A\x1b[J" + "three\n" + "\r\x1b[1A\x1b[J"
+	want := "one\ntwo\n" + "\r\x1b[2A\x1b[J" + "stays\n" + "one\ntwo\n" + "\r\x1b[2A\x1b[J" + "three\n" +
+		"\r\x1b[1A\x1b[J"
 	if out.String() != want {
 		t.Errorf("wrote %q, want %q", out.String(), want)
 	}

@@ -15,6 +15,8 @@ import (
 	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -206,6 +208,21 @@ func testBandWays(t *testing.T, w *bandWorld) {
 			}
 		})
 	}
+	for _, step := range []struct{ name, function string }{
+		{"Arm Dead Man", "BandArmFunctionArn"}, {"Move Bounds", "BandMoveFunctionArn"},
+		{"Remember", "BandRememberFunctionArn"},
+	} {
+		t.Run("taken away before "+step.name, func(t *testing.T) {
+			mine(nil)
+			w.register(t, band.Bounds{Floor: 0, Ceiling: 7})
+			restore := w.takenFrom(t, step.function)
+			defer restore()
+			e := w.look(t)
+			if n := len(e.path); e.output["outcome"] != "BandSwitchedOff" || n < 2 || e.path[n-2] != step.name {
+				t.Errorf("%v by %v", e.output, e.path)
+			}
+		})
+	}
 	t.Run("taken away in the middle", func(t *testing.T) {
 		mine(nil)
 		execution := w.launchBand(t)
@@ -369,6 +386,35 @@ func (w *bandWorld) write(t *testing.T, s steps.State) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// takenFrom lets one function find that the bounds are not the band's, as if they had been taken since the look: it
+// reads another parameter, until the returned func is called.
+func (w *bandWorld) takenFrom(t *testing.T, functionKey string) (restore func()) {
+	t.Helper()
+	const other = bandParameter + "-of-the-template"
+	_, err := ssm.NewFromConfig(w.config).PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: aws.String(other), Value: aws.String(`{"owner":"template"}`), Overwrite: aws.Bool(true),
+		Type: ssmtypes.ParameterTypeString,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	function, err := lambda.NewFromConfig(w.config).GetFunction(t.Context(), &lambda.GetFunctionInput{
+		FunctionName: aws.String(w.output(t, functionKey)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := (*function.Configuration.Role)[strings.LastIndex(*function.Configuration.Role, "/")+1:]
+	_, err = iam.NewFromConfig(w.config).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+		RoleName: &role, PolicyName: aws.String("other"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ssm:GetParameter","Resource":"*"}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.misconfigure(t, functionKey, "BAND_PARAMETER_NAME", other)
 }
 
 func (w *bandWorld) scaling() *applicationautoscaling.Client {

@@ -86,8 +86,7 @@ func (s Scheduler) renew(ctx context.Context, schedule *scheduler.CreateSchedule
 	if err != nil {
 		return false, fmt.Errorf("look at the schedule %s: %w", s.Name, err)
 	}
-	at, err := time.Parse("at(2006-01-02T15:04:05)", aws.ToString(found.ScheduleExpression))
-	if err != nil || at.After(clock(s.Now)) {
+	if !spent(aws.ToString(found.ScheduleExpression), clock(s.Now)) {
 		return false, nil
 	}
 	_, err = s.Schedules.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
@@ -99,4 +98,10 @@ func (s Scheduler) renew(ctx context.Context, schedule *scheduler.CreateSchedule
 		return false, fmt.Errorf("schedule another retune as %s: %w", s.Name, err)
 	}
 	return true, nil
+}
+
+// spent tells whether a one-off schedule has started what it was to start. Another kind of schedule never has.
+func spent(expression string, now time.Time) bool {
+	at, err := time.Parse("at(2006-01-02T15:04:05)", expression)
+	return err == nil && !at.After(now)
 }

@@ -149,9 +149,8 @@ func (e *PolicyNotAsWritten) Error() string {
 func (*PolicyNotAsWritten) ErrorName() string { return "PolicyNotAsWritten" }
 
 // Apply reads both policies and the bounds, changes only the values, writes them back and reads them again. What has
-// its
-// value already is not written. If something cannot be changed, what was changed before it is put back as it was. Last
-// of all, the drift alarm gets the duration that the targets are made for.
+// its value already is not written. If something cannot be changed, what was changed before it is put back as it was.
+// Last of all, the drift alarm gets the duration that the targets are made for.
 //
 // If somebody else moved a target since the decision, nothing is written: that change is newer than what was measured.
 //
@@ -187,26 +186,8 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 	}
 	work, cancel := leave(ctx, restoreTime)
 	defer cancel()
-	if err := a.change(work, backlogPolicy, request.Targets.Backlog); err != nil {
-		var unseen *unverified
-		if errors.As(err, &unseen) {
-			return Applied{}, a.restore(ctx, a.Policies.Backlog+" or its check", unseen.cause, backlogPolicy)
-		}
+	if err := a.write(work, request, backlogPolicy, ratePolicy, &applied); err != nil {
 		return Applied{}, err
-	}
-	if err := a.change(work, ratePolicy, request.Targets.Rate); err != nil {
-		return Applied{}, a.restore(ctx, aws.ToString(ratePolicy.PolicyName), err, backlogPolicy)
-	}
-	if request.Bounds != nil && a.OwnsBounds {
-		before, after, err := a.bound(work, *request.Bounds, request.ExpectedBounds)
-		if err != nil {
-			return Applied{}, a.restore(ctx, "the bounds of the task count", err, ratePolicy, backlogPolicy)
-		}
-		applied.Before.Bounds, applied.After.Bounds = before, after
-		if *after != *request.Bounds {
-			applied.Notes = append(applied.Notes,
-				fmt.Sprintf("somebody else set the bounds to %v meanwhile: they are left alone", *after))
-		}
 	}
 	applied.After.Targets = request.Targets
 	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, applied.Before.Backlog,
@@ -220,6 +201,36 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 		}
 	}
 	return applied, nil
+}
+
+// write changes both policies, then the bounds, and tells of the bounds in applied. What fails is as it was, and so is
+// what was changed before it.
+func (a Applier) write(
+	ctx context.Context, request ApplyRequest, backlogPolicy, ratePolicy types.ScalingPolicy, applied *Applied,
+) error {
+	if err := a.change(ctx, backlogPolicy, request.Targets.Backlog); err != nil {
+		var unseen *unverified
+		if errors.As(err, &unseen) {
+			return a.restore(ctx, a.Policies.Backlog+" or its check", unseen.cause, backlogPolicy)
+		}
+		return err
+	}
+	if err := a.change(ctx, ratePolicy, request.Targets.Rate); err != nil {
+		return a.restore(ctx, aws.ToString(ratePolicy.PolicyName), err, backlogPolicy)
+	}
+	if request.Bounds == nil || !a.OwnsBounds {
+		return nil
+	}
+	before, after, err := a.bound(ctx, *request.Bounds, request.ExpectedBounds)
+	if err != nil {
+		return a.restore(ctx, "the bounds of the task count", err, ratePolicy, backlogPolicy)
+	}
+	applied.Before.Bounds, applied.After.Bounds = before, after
+	if *after != *request.Bounds {
+		applied.Notes = append(applied.Notes,
+			fmt.Sprintf("somebody else set the bounds to %v meanwhile: they are left alone", *after))
+	}
+	return nil
 }
 
 // moved tells whether the targets found are others than those that the request counts on.

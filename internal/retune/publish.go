@@ -133,29 +133,34 @@ func (r PublishRequest) record() *Record {
 	if d.ReferenceSeconds != d.ProcessingSeconds {
 		record.ReferenceSeconds = d.ReferenceSeconds
 	}
-	old := m.Record
-	switch {
-	case d.By == ByReplay, d.By == ByFormula && m.Choice == ByReplay && old != nil && old.Tuning != nil:
-		record.Tuning = &d.Tuning
-	case d.By == ByHand && old != nil:
-		record.Tuning = old.Tuning
-	}
-	if old != nil && d.By == ByRecord {
-		// What was known stays known: there was too little to measure.
-		record.Samples, record.MeasuredAt, record.Tuning = old.Samples, old.MeasuredAt, old.Tuning
-		record.ReferenceSeconds = old.ReferenceSeconds
-	}
-	if old != nil {
+	if old := m.Record; old != nil {
 		record.Refused = old.Refused
+		if d.By == ByRecord { // what was known stays known: there was too little to measure
+			record.Samples, record.MeasuredAt = old.Samples, old.MeasuredAt
+			record.ReferenceSeconds = old.ReferenceSeconds
+		}
 	}
 	if r.Restored != nil {
 		record.Refused = &Refused{Settings: r.Applied.After, At: r.Restored.At}
-		record.Tuning = nil
-		if old != nil {
-			record.Tuning = old.Tuning
-		}
 	}
+	record.Tuning = r.tuning()
 	return record
+}
+
+// tuning is what the record says about headroom, utilisation and bounds: those chosen by a replay, or nil for those of
+// the template.
+func (r PublishRequest) tuning() *Tuning {
+	m, d, known := r.Measurement, r.Decision, (*Tuning)(nil)
+	if m.Record != nil {
+		known = m.Record.Tuning
+	}
+	switch {
+	case r.Restored != nil, d.By == ByHand, d.By == ByRecord:
+		return known
+	case d.By == ByReplay, d.By == ByFormula && m.Choice == ByReplay && known != nil:
+		return &d.Tuning
+	}
+	return nil
 }
 
 // again tells whether another retune is due soon, because the duration is still far from what the targets are made for.

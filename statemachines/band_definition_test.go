@@ -34,7 +34,7 @@ func TestBandDefinition(t *testing.T) {
 		// Only Decide asks nothing: it has no access to anything.
 		if first := s.Catch[0]; name != "Decide Bounds" &&
 			(!slices.Equal(first.ErrorEquals, []string{"AnotherRunAtWork", "BandSwitchedOff"}) ||
-				first.Next != "Leave Bounds Alone") {
+				first.Next != "Failed Before?") {
 			t.Errorf("%q goes on when the bounds are not its own", name)
 		}
 	}

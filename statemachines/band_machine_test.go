@@ -109,7 +109,7 @@ func testBandOff(t *testing.T, w *bandWorld) {
 	}
 	e := w.look(t)
 	if e.output["outcome"] != "BandSwitchedOff" ||
-		!slices.Equal(e.path, []string{"Begin Run", "Look at Queue", "Leave Bounds Alone"}) {
+		!slices.Equal(e.path, []string{"Begin Run", "Look at Queue", "Failed Before?", "Leave Bounds Alone"}) {
 		t.Errorf("%v by %v", e.output, e.path)
 	}
 	w.inForce(t, band.Bounds{Floor: 0, Ceiling: 12})
@@ -182,6 +182,10 @@ func testBandWays(t *testing.T, w *bandWorld) {
 	}{
 		{"may not look", func() func() { return w.deny(t, "BandLookFunctionArn", "ecs:DescribeServices") },
 			"Look at Queue: AccessDenied"},
+		{"may not claim", func() func() { return w.deny(t, "BandLookFunctionArn", "ssm:PutParameter") },
+			"Look at Queue: AccessDenied"},
+		{"cannot begin", func() func() { return w.misconfigure(t, "BandLookFunctionArn", "BAND_LOOK_SECONDS", "often") },
+			"Look at Queue: InvalidConfiguration: the function's environment is not usable: BAND_LOOK_SECONDS"},
 		{"cannot decide", func() func() { return w.misconfigure(t, "BandDecideFunctionArn", "MAX_TASKS", "many") },
 			`Decide Bounds: InvalidConfiguration: the function's environment is not usable: MAX_TASKS is "many"`},
 		{"may not arm", func() func() {
@@ -218,7 +222,7 @@ func testBandWays(t *testing.T, w *bandWorld) {
 			restore := w.takenFrom(t, step.function)
 			defer restore()
 			e := w.look(t)
-			if n := len(e.path); e.output["outcome"] != "BandSwitchedOff" || n < 2 || e.path[n-2] != step.name {
+			if n := len(e.path); e.output["outcome"] != "BandSwitchedOff" || n < 3 || e.path[n-3] != step.name {
 				t.Errorf("%v by %v", e.output, e.path)
 			}
 		})

@@ -24,7 +24,7 @@ func TestTheSwitchOfTheBand(t *testing.T) {
 	}
 }
 
-// Nobody owns the parameter before the switch says so: a run that starts early ends at once.
+// CloudFormation writes this value anew whenever it updates the parameter: without an owner the looks go on.
 func TestTheBandBeginsWithoutAnOwner(t *testing.T) {
 	d := committed(t)
 	want(t, "value", d.property(t, "BandParameter", "Value"), "{}")

@@ -83,6 +83,28 @@ func TestDecide(t *testing.T) {
 			},
 			memory: Memory{}, want: Bounds{5, 5}, why: "backlog",
 		},
+		"never more tasks than there is work: long jobs, four at once": {
+			settings: func(s *Settings) { s.Concurrency = 4 },
+			look: func(l *Look) {
+				l.Visible, l.InFlight, l.Running, l.Desired, l.ProcessingSeconds, l.Sent = 40, 0, 0, 0, 300, nil
+			},
+			memory: Memory{}, want: Bounds{10, 10}, why: "backlog",
+		},
+		"no task, no memory: the ceiling leaves room for one": {
+			settings: func(s *Settings) { s.MinTasks = 0 },
+			look: func(l *Look) {
+				l.InFlight, l.Running, l.Desired, l.Sent = 0, 0, 0, nil
+			},
+			memory: Memory{}, want: Bounds{0, 1}, why: "MinTasks",
+		},
+		"a look that comes five seconds late still sees the growth of a minute: 8 + 52 × 5 / 60 = 12.3": {
+			look: func(l *Look) { l.Visible = 52 },
+			memory: Memory{LookedAt: noon.Add(-25 * time.Second), At: noon.Add(-25 * time.Second), Ceiling: 8,
+				Counts: []Count{
+					{At: noon.Add(-65 * time.Second), InFlight: 8}, {At: noon.Add(-45 * time.Second), InFlight: 8},
+				}},
+			want: Bounds{13, 13}, why: "arrivals",
+		},
 		"four messages a task": {
 			settings: func(s *Settings) { s.Concurrency = 4 },
 			look:     func(l *Look) { l.Running, l.Desired = 2, 2 },
@@ -228,6 +250,45 @@ func TestATransientZeroChangesNothing(t *testing.T) {
 	for i, d := range with {
 		if i > 0 && d.Floor != with[1].Floor {
 			t.Errorf("look %d: floor %d, %d before the zero: %s", i, d.Floor, with[1].Floor, d.Summary)
+		}
+	}
+}
+
+// Eight tasks that each do four messages of 5 s at once have done 128 after 20 s.
+func TestWhatTheTasksCanHaveWorkedOff(t *testing.T) {
+	settings := template
+	settings.Concurrency = 4
+	for there, doubted := range map[Count]bool{
+		{Visible: 128}: false, {Visible: 129}: true, {Visible: 100, InFlight: 28}: false, {Visible: 100, InFlight: 29}: true,
+	} {
+		look := steady()
+		look.InFlight, look.Sent = 0, nil
+		there.At = noon.Add(-LookInterval)
+		d, _, err := Decide(settings, look, Memory{LookedAt: there.At, At: there.At, Ceiling: 8, Counts: []Count{there}})
+		if err != nil || d.Doubted != doubted {
+			t.Errorf("zero after %d visible and %d in flight: doubted %v, want %v (%v)", there.Visible, there.InFlight,
+				d.Doubted, doubted, err)
+		}
+	}
+}
+
+// Zeros are doubted after six looks of them, by a period that lies within them whole.
+func TestWhenZerosAreDoubted(t *testing.T) {
+	for name, test := range map[string]struct {
+		zeros, sentFrom time.Duration
+		doubted         bool
+	}{
+		"six looks, and a period that begins with them":       {120 * time.Second, 120 * time.Second, true},
+		"six looks, and a period that began before":           {120 * time.Second, 121 * time.Second, false},
+		"a moment less than six looks":                        {119 * time.Second, 119 * time.Second, false},
+		"a long stretch, and a period that began before them": {200 * time.Second, 210 * time.Second, false},
+	} {
+		look := steady()
+		look.InFlight = 0
+		look.Sent = []Sent{{From: noon.Add(-test.sentFrom), PeriodSeconds: 60, Messages: 96}}
+		memory := Memory{LookedAt: noon.Add(-LookInterval), ZeroSince: noon.Add(-test.zeros)}
+		if d, _, err := Decide(template, look, memory); err != nil || d.Doubted != test.doubted {
+			t.Errorf("%s: doubted %v (%v): %s", name, d.Doubted, err, d.Summary)
 		}
 	}
 }
@@ -431,16 +492,21 @@ func TestAFasterWorldSeesTheSame(t *testing.T) {
 			count.At = sooner(count.At)
 			remembered.Counts = append(remembered.Counts, count)
 		}
-		slow, _, err := Decide(s, l, m)
+		slow, after, err := Decide(s, l, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		scaled, _, err := Decide(fast, seen, remembered)
+		scaled, afterwards, err := Decide(fast, seen, remembered)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slow.Bounds != scaled.Bounds && math.Abs(slow.RateNeed-scaled.RateNeed) > 1e-3 {
+		same := func(a, b float64) bool { return math.Abs(a-b) <= 1e-3+1e-6*math.Abs(a) }
+		if !same(slow.RateNeed, scaled.RateNeed) || !same(slow.BacklogNeed, scaled.BacklogNeed) {
 			t.Fatalf("%s\n%s", slow.Summary, scaled.Summary)
+		}
+		// Needs that are the same but for the last digit may be rounded up to different floors.
+		if slow.Floor == scaled.Floor && (!same(after.Ceiling, afterwards.Ceiling) || slow.Why != scaled.Why) {
+			t.Fatalf("ceilings %g and %g\n%s\n%s", after.Ceiling, afterwards.Ceiling, slow.Summary, scaled.Summary)
 		}
 	})
 }

@@ -13,6 +13,8 @@
 //
 // # One run at a time
 //
-// A run claims the parameter before it looks. Writing it answers a version that only ever grows by one, so two runs
-// that claim it at once can tell who came first. A claim ends with its run, or with the time that a run may take.
+// A run claims the parameter before it looks. Writing it answers a version that only ever grows by one, so of two runs
+// that claim it at once the second one knows and ends; and the first one, whose claim is written over, ends at its next
+// step, before it writes anything. The next minute's run looks. A claim ends with its run, or with the time that a run
+// may take.
 package steps

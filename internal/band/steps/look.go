@@ -43,10 +43,10 @@ func (e *AnotherRunAtWork) Error() string {
 func (*AnotherRunAtWork) ErrorName() string { return "AnotherRunAtWork" }
 
 // BandSwitchedOff says that the bounds are not the band's.
-type BandSwitchedOff struct{ Owner Owner }
+type BandSwitchedOff struct{}
 
-func (e *BandSwitchedOff) Error() string {
-	return fmt.Sprintf("the bounds are the %s's: BandState is not ENABLED", cmp.Or(e.Owner, OfTemplate))
+func (*BandSwitchedOff) Error() string {
+	return "the bounds are the template's: BandState is not ENABLED"
 }
 
 // ErrorName is the name under which a state machine sees the error.
@@ -141,8 +141,8 @@ func (l Looker) claim(ctx context.Context, execution string) (State, error) {
 	switch {
 	case err != nil:
 		return State{}, err
-	case state.Owner != OfBand:
-		return State{}, &BandSwitchedOff{Owner: state.Owner}
+	case state.Owner == OfTemplate:
+		return State{}, &BandSwitchedOff{}
 	case state.busy(execution, l.now()):
 		return State{}, &AnotherRunAtWork{Run: state.Run}
 	}

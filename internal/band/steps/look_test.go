@@ -100,9 +100,10 @@ func TestRunsDoNotOverlap(t *testing.T) {
 		meanwhile func(*cloud)
 		refused   bool
 	}{
-		"the run before has ended":   {state: State{Owner: OfBand, Until: noon.Add(time.Hour)}},
-		"the run before never ended": {state: State{Owner: OfBand, Run: other, Until: noon}},
-		"this very step, once more":  {state: State{Owner: OfBand, Run: run, Until: noon.Add(time.Minute)}},
+		"the run before has ended":                       {state: State{Owner: OfBand, Until: noon.Add(time.Hour)}},
+		"the parameter as CloudFormation writes it anew": {},
+		"the run before never ended":                     {state: State{Owner: OfBand, Run: other, Until: noon}},
+		"this very step, once more":                      {state: State{Owner: OfBand, Run: run, Until: noon.Add(time.Minute)}},
 		"the run before is at work": {state: State{Owner: OfBand, Run: other, Until: noon.Add(time.Second)},
 			refused: true},
 		"another one claims it in the same moment": {state: State{Owner: OfBand},
@@ -128,7 +129,6 @@ func TestOneOwner(t *testing.T) {
 		want  string
 	}{
 		"switched off":      {State{Owner: OfTemplate}, "BandSwitchedOff"},
-		"never switched on": {State{}, "BandSwitchedOff"},
 		"another run's":     {State{Owner: OfBand, Run: "another", Until: noon.Add(time.Minute)}, "AnotherRunAtWork"},
 		"nobody's any more": {State{Owner: OfBand}, "AnotherRunAtWork"},
 	} {

@@ -16,7 +16,8 @@ import (
 // Owner says whose MinCapacity and MaxCapacity are.
 type Owner string
 
-// Owners. A parameter without one is as the stack made it, before anybody was given the bounds.
+// Owners. Without one the bounds are the band's: CloudFormation writes the parameter anew whenever it updates it, be it
+// for a tag, and the looks, which are only started while BandState is ENABLED, must not stop at that.
 const (
 	OfBand     Owner = "band"
 	OfTemplate Owner = "template"
@@ -106,8 +107,8 @@ func holds(ctx context.Context, client parameterReader, name, execution string) 
 	switch {
 	case err != nil:
 		return State{}, err
-	case state.Owner != OfBand:
-		return State{}, &BandSwitchedOff{Owner: state.Owner}
+	case state.Owner == OfTemplate:
+		return State{}, &BandSwitchedOff{}
 	case state.Run != execution:
 		return State{}, &AnotherRunAtWork{Run: state.Run}
 	}

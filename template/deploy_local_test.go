@@ -135,9 +135,10 @@ func TestLocalDeployments(t *testing.T) {
 	// not watch what they did.
 	first := d.deploy("first", map[string]string{
 		"RetuneState": "DISABLED", "RetuneChoice": "formula", "RetuneWatchMinutes": "0", "Headroom": "1",
+		"MetricPeriodSeconds": "5", // a retune measures whole periods since the rollout
 	})
 	promise := backlog.Promise{
-		AcceptableDelay: 60 * time.Second, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: time.Minute,
+		AcceptableDelay: 60 * time.Second, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: 5 * time.Second,
 	}
 	d.wantTargets("first", first, targets(t, promise, 5*time.Second))
 	if policies := d.policies("first", first); len(policies) != 2 {
@@ -160,7 +161,9 @@ func TestLocalDeployments(t *testing.T) {
 	d.wantQueueType(fifo, "fifo")
 
 	existing := d.deploy("existing", d.existing("first", first))
-	d.wantTargets("existing", existing, targets(t, promise, 900*time.Second))
+	slow := promise
+	slow.Period = time.Minute
+	d.wantTargets("existing", existing, targets(t, slow, 900*time.Second))
 	if got := d.output(existing, "QueueName"); got != "given.fifo" {
 		t.Errorf("existing: the queue is %q", got)
 	}

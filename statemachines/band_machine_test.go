@@ -184,8 +184,9 @@ func testBandWays(t *testing.T, w *bandWorld) {
 			"Look at Queue: AccessDenied"},
 		{"may not claim", func() func() { return w.deny(t, "BandLookFunctionArn", "ssm:PutParameter") },
 			"Look at Queue: AccessDenied"},
-		{"cannot begin", func() func() { return w.misconfigure(t, "BandLookFunctionArn", "BAND_LOOK_SECONDS", "often") },
-			"Look at Queue: InvalidConfiguration: the function's environment is not usable: BAND_LOOK_SECONDS"},
+		{"cannot begin", func() func() {
+			return w.misconfigure(t, "BandLookFunctionArn", "BAND_LOOK_SECONDS", "often")
+		}, "Look at Queue: InvalidConfiguration: the function's environment is not usable: BAND_LOOK_SECONDS"},
 		{"cannot decide", func() func() { return w.misconfigure(t, "BandDecideFunctionArn", "MAX_TASKS", "many") },
 			`Decide Bounds: InvalidConfiguration: the function's environment is not usable: MAX_TASKS is "many"`},
 		{"may not arm", func() func() {

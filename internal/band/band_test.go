@@ -259,12 +259,14 @@ func TestWhatTheTasksCanHaveWorkedOff(t *testing.T) {
 	settings := template
 	settings.Concurrency = 4
 	for there, doubted := range map[Count]bool{
-		{Visible: 128}: false, {Visible: 129}: true, {Visible: 100, InFlight: 28}: false, {Visible: 100, InFlight: 29}: true,
+		{Visible: 128}: false, {Visible: 129}: true,
+		{Visible: 100, InFlight: 28}: false, {Visible: 100, InFlight: 29}: true,
 	} {
 		look := steady()
 		look.InFlight, look.Sent = 0, nil
 		there.At = noon.Add(-LookInterval)
-		d, _, err := Decide(settings, look, Memory{LookedAt: there.At, At: there.At, Ceiling: 8, Counts: []Count{there}})
+		memory := Memory{LookedAt: there.At, At: there.At, Ceiling: 8, Counts: []Count{there}}
+		d, _, err := Decide(settings, look, memory)
 		if err != nil || d.Doubted != doubted {
 			t.Errorf("zero after %d visible and %d in flight: doubted %v, want %v (%v)", there.Visible, there.InFlight,
 				d.Doubted, doubted, err)

@@ -255,7 +255,7 @@ func local(ctx context.Context, b *bench) error {
 		return errors.New("found no test with the build tag local")
 	}
 	return b.command(ctx, "go", append([]string{
-		"test", "-tags", "local", "-run", "^TestLocal", "-count", "1", "-p", "1", "-v", "-timeout", "15m",
+		"test", "-tags", "local", "-run", "^TestLocal", "-count", "1", "-p", "1", "-v", "-timeout", "30m",
 	}, packages...)...)
 }
 

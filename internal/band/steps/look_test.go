@@ -100,10 +100,10 @@ func TestRunsDoNotOverlap(t *testing.T) {
 		meanwhile func(*cloud)
 		refused   bool
 	}{
-		"the run before has ended":                       {state: State{Owner: OfBand, Until: noon.Add(time.Hour)}},
-		"the parameter as CloudFormation writes it anew": {},
-		"the run before never ended":                     {state: State{Owner: OfBand, Run: other, Until: noon}},
-		"this very step, once more":                      {state: State{Owner: OfBand, Run: run, Until: noon.Add(time.Minute)}},
+		"the run before has ended":       {state: State{Owner: OfBand, Until: noon.Add(time.Hour)}},
+		"written anew by CloudFormation": {},
+		"the run before never ended":     {state: State{Owner: OfBand, Run: other, Until: noon}},
+		"this very step, once more":      {state: State{Owner: OfBand, Run: run, Until: noon.Add(time.Minute)}},
 		"the run before is at work": {state: State{Owner: OfBand, Run: other, Until: noon.Add(time.Second)},
 			refused: true},
 		"another one claims it in the same moment": {state: State{Owner: OfBand},

@@ -15,13 +15,27 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 
 	"sqs-dynamic-target-tracking/internal/byhand"
 	"sqs-dynamic-target-tracking/internal/stack"
 	"sqs-dynamic-target-tracking/internal/terminal"
+	"sqs-dynamic-target-tracking/internal/verify"
 )
+
+var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+const usage = `Usage: go run ./scripts/verify [flags]
+
+Proves by what comes of it that a version of the worker is good, follows the steps while they happen, and prints what was
+found. A new version that is bad is taken back; one that has run for hours is only reported.
+
+  go run ./scripts/verify -report-only -soak 15m      look longer, and change nothing
+  go run ./scripts/verify -image sha256:...           this version must be the one that runs
+
+`
 
 // options are the flags. Only those that were given enter the input of the machine, so that its defaults hold.
 type options struct {
@@ -51,6 +65,10 @@ func main() {
 func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
 	o := options{input: map[string]any{"reason": "by hand"}}
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
 	flags.StringVar(&o.stack, "stack", stack.DefaultName, "name of the deployed stack")
 	flags.BoolVar(&o.local, "local", false, "talk to the local engine that runs in this checkout")
 	text := func(name, field, usage string) {
@@ -61,7 +79,14 @@ func parse(args []string) (options, error) {
 	}
 	text("reason", "reason", "why, for the record (default \"by hand\")")
 	text("change", "change", "what is deployed, for the record")
-	text("image", "imageDigest", "the version that must be running, as sha256:... (default: what the service runs)")
+	flags.Func("image", "the version that must be running, as sha256:... (default: what the service runs)",
+		func(value string) error {
+			if !digest.MatchString(value) {
+				return errors.New("must be sha256: and 64 hexadecimal digits")
+			}
+			o.input["imageDigest"] = value
+			return nil
+		})
 	without := func(name, field, usage string) {
 		flags.BoolFunc(name, usage, func(string) error {
 			o.input[field] = false
@@ -70,17 +95,20 @@ func parse(args []string) (options, error) {
 	}
 	without("report-only", "rollBack", "do not take the version back when it is bad")
 	without("no-canary", "canary", "send no canary: the worker does not know them")
-	duration := func(name, field, usage string) {
+	duration := func(name, field, usage string, longest time.Duration) {
 		flags.Func(name, usage, func(value string) error {
 			d, err := time.ParseDuration(value)
-			if err == nil {
-				o.input[field] = d.Seconds()
+			if err == nil && (d <= 0 || d > longest) {
+				err = fmt.Errorf("must be more than 0s and at most %v", longest)
 			}
+			o.input[field] = d.Seconds()
 			return err
 		})
 	}
-	duration("rollout", "rolloutSeconds", "longest wait for the rollout, at most 2h (default: the stack's)")
-	duration("soak", "soakSeconds", "how long to watch the outcome, at most 2h (default: the stack's)")
+	duration("rollout", "rolloutSeconds", "longest wait for the rollout, at most 2h (default: the stack's)",
+		verify.LongestRollout)
+	duration("soak", "soakSeconds", "how long to watch the outcome, at most 2h (default: the stack's)",
+		verify.LongestSoak)
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

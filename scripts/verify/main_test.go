@@ -10,19 +10,20 @@ import (
 )
 
 func TestParse(t *testing.T) {
+	image := "sha256:" + strings.Repeat("1", 64)
 	for line, want := range map[string]map[string]any{
 		"": {"reason": "by hand"},
 		"-report-only -no-canary -soak 15m -rollout 1h": {
 			"reason": "by hand", "rollBack": false, "canary": false, "soakSeconds": 900.0, "rolloutSeconds": 3600.0,
 		},
-		"-image sha256:1 -change 4f2c -reason why": {"reason": "why", "change": "4f2c", "imageDigest": "sha256:1"},
+		"-image " + image + " -change 4f2c -reason why": {"reason": "why", "change": "4f2c", "imageDigest": image},
 	} {
 		got, err := parse(strings.Fields(line))
 		if err != nil || !reflect.DeepEqual(got.input, want) {
 			t.Errorf("%q gives %v (%v), want %v", line, got.input, err, want)
 		}
 	}
-	for _, line := range []string{"-soak 5", "worker", "-unknown"} {
+	for _, line := range []string{"-soak 5", "-soak 3h", "-soak 0s", "-image sha256:1", "worker", "-unknown"} {
 		if _, err := parse(strings.Fields(line)); err == nil {
 			t.Errorf("%q was accepted", line)
 		}

@@ -152,6 +152,9 @@ func limit(s drawn) string {
 	if n, fixed := s.Seconds.(float64); fixed {
 		return fmt.Sprintf("%g s", n)
 	}
+	if strings.Contains(s.Seconds.(string), "watchMinutes") {
+		return "`RetuneWatchMinutes`" // the input's, or this parameter
+	}
 	return condition(s.Seconds.(string)) + " s"
 }
 

@@ -190,17 +190,25 @@ func (a Applier) Apply(ctx context.Context, request ApplyRequest) (Applied, erro
 		return Applied{}, err
 	}
 	applied.After.Targets = request.Targets
-	applied.Summary = fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, applied.Before.Backlog,
-		applied.After.Backlog, a.Policies.Rate, applied.Before.Rate, applied.After.Rate)
-	if b, to := applied.Before.Bounds, applied.After.Bounds; b != nil && *b != *to {
-		applied.Summary += fmt.Sprintf(", %v to %v", *b, *to)
-	}
+	applied.Summary = a.summary(applied.Before, applied.After)
 	if request.ReferenceSeconds > 0 {
 		if note := rewriteAlarm(work, a.Alarms, a.DriftAlarm, request.ReferenceSeconds); note != "" {
 			applied.Notes = append(applied.Notes, note)
 		}
 	}
 	return applied, nil
+}
+
+func (a Applier) summary(before, after Settings) string {
+	text := fmt.Sprintf("%s from %g to %g, %s from %g to %g", a.Policies.Backlog, before.Backlog, after.Backlog,
+		a.Policies.Rate, before.Rate, after.Rate)
+	if before.Targets == after.Targets {
+		text = fmt.Sprintf("%s stays at %g, %s at %g", a.Policies.Backlog, after.Backlog, a.Policies.Rate, after.Rate)
+	}
+	if before.Bounds != nil && *before.Bounds != *after.Bounds {
+		text += fmt.Sprintf(", %v instead of %v", *after.Bounds, *before.Bounds)
+	}
+	return text
 }
 
 // write changes both policies, then the bounds, and tells of the bounds in applied. What fails is as it was, and so is

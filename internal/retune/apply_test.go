@@ -335,7 +335,7 @@ func TestBoundsAreMovedWithTheTargets(t *testing.T) {
 	scaling := setup()
 	got, err := applier(scaling).Apply(t.Context(), request)
 	if err != nil || *got.Before.Bounds != (Bounds{1, 10}) || *got.After.Bounds != to || *scaling.bounds != to ||
-		!strings.HasSuffix(got.Summary, ", 1 to 10 tasks to 3 to 20 tasks") {
+		!strings.HasSuffix(got.Summary, ", 3 to 20 tasks instead of 1 to 10 tasks") {
 		t.Errorf("%+v, %v; the bounds are %v", got, err, scaling.bounds)
 	}
 	if in := scaling.registered[0]; in.RoleARN != nil || in.SuspendedState != nil || in.Tags != nil ||

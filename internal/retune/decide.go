@@ -469,9 +469,13 @@ var keptBy = map[backlog.Rail]string{
 }
 
 func (d Decision) summary() string {
-	if d.Targets == d.Current && d.Bounds == nil {
+	switch {
+	case d.Targets == d.Current && d.Bounds == nil:
 		return fmt.Sprintf("kept at %g messages per task and %g messages per period and task: %s",
 			d.Current.Backlog, d.Current.Rate, strings.Join(d.Why, "; "))
+	case d.Targets == d.Current:
+		return fmt.Sprintf("%v; the targets stay at %g messages per task and %g messages per period and task",
+			*d.Bounds, d.Current.Backlog, d.Current.Rate)
 	}
 	text := fmt.Sprintf(
 		"from %g to %g messages per task, and from %g to %g messages per period and task, for %.4g s a "+

@@ -29,8 +29,8 @@ var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 const usage = `Usage: go run ./scripts/verify [flags]
 
-Proves by what comes of it that a version of the worker is good, follows the steps while they happen, and prints what was
-found. A new version that is bad is taken back; one that has run for hours is only reported.
+Proves by what comes of it that a version of the worker is good, follows the steps while they happen, and prints what
+was found. A new version that is bad is taken back; one that has run for hours is only reported.
 
   go run ./scripts/verify -report-only -soak 15m      look longer, and change nothing
   go run ./scripts/verify -image sha256:...           this version must be the one that runs

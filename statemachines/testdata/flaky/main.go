@@ -16,9 +16,11 @@ import (
 const answer = `{
 	"spec": {}, "ranges": [{"first": 0, "count": 1}], "summary": "flaky",
 	"answer": "go", "request": {}, "history": null,
-	"measurement": {"basis": "samples", "dryRun": false, "reason": "test", "watchMinutes": 1, "current": {}},
-	"worthChanging": true, "outcome": "change", "by": "formula", "watched": true, "targets": {}, "bounds": null, "referenceSeconds": 1,
-	"moved": false, "before": {"bounds": null}, "after": {}, "again": true, "worse": true, "notice": "flaky"
+	"measurement": {"basis": "samples", "dryRun": false, "reason": "test", "watchMinutes": 1, "current": {},
+		"bounds": null},
+	"worthChanging": true, "outcome": "change", "by": "formula", "watched": true, "targets": {}, "bounds": null,
+	"referenceSeconds": 1,
+	"moved": false, "before": {"bounds": null}, "after": {"bounds": null}, "again": true, "worse": true, "notice": "flaky"
 }`
 
 func main() {

@@ -135,10 +135,10 @@ func TestLocalDeployments(t *testing.T) {
 	// not watch what they did.
 	first := d.deploy("first", map[string]string{
 		"RetuneState": "DISABLED", "RetuneChoice": "formula", "RetuneWatchMinutes": "0", "Headroom": "1",
-		"MetricPeriodSeconds": "5", // a retune measures whole periods since the rollout
+		"MetricPeriodSeconds": "10", "RetuneWindowMinutes": "60", // a retune measures whole periods since the rollout
 	})
 	promise := backlog.Promise{
-		AcceptableDelay: 60 * time.Second, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: 5 * time.Second,
+		AcceptableDelay: 60 * time.Second, Headroom: 1, Utilization: 0.8, Concurrency: 1, Period: 10 * time.Second,
 	}
 	d.wantTargets("first", first, targets(t, promise, 5*time.Second))
 	if policies := d.policies("first", first); len(policies) != 2 {

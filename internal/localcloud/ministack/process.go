@@ -1,4 +1,4 @@
-// Package ministack starts the AWS emulator MiniStack (https://pypi.org/project/ministack) as a child process and talks
+// Package ministack starts the AWS emulator MiniStack (ministack on PyPI) as a child process and talks
 // with it. The Python files under launcher are part of this package: they run MiniStack in the same process and add
 // what it lacks. See launcher/__main__.py for what they do.
 //

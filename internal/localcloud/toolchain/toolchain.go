@@ -2,7 +2,7 @@
 // checkout. Nothing outside that folder is written, and every file is checked against the hash in a lock file that is
 // part of this package.
 //
-//	<dir>/uv       the installer (https://pypi.org/project/uv), itself installed by pip with hashes
+//	<dir>/uv       the installer (uv on PyPI), itself installed by pip with hashes
 //	<dir>/engine   MiniStack, AWS SAM CLI, AWS CLI, cfn-lint
 //	<dir>/checks   checkov, statelint, shellcheck
 //	<dir>/cache    downloads, so that a changed lock file costs little

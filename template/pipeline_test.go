@@ -238,8 +238,8 @@ func TestBuildspecGetsTheVariablesThatItReads(t *testing.T) {
 		}
 	}
 	want(t, "cache", d.property(t, "BuildProject", "Cache.Modes"), []any{"LOCAL_CUSTOM_CACHE"})
-	// Where Go keeps modules and packages on CodeBuild's images, whose GOPATH is /go.
-	want(t, "cached", spec.Cache.Paths, []string{"/go/pkg/mod/**/*", "/root/.cache/go-build/**/*"})
+	cached := []string{spec.Env.Variables["GOMODCACHE"] + "/**/*", spec.Env.Variables["GOCACHE"] + "/**/*"}
+	want(t, "cached", spec.Cache.Paths, cached)
 	want(t, "privileged", d.property(t, "BuildProject", "Environment.PrivilegedMode"), false)
 }
 

@@ -87,6 +87,15 @@ func startRegistry(t *testing.T) (repository string) {
 	return strings.TrimPrefix(server.URL, "http://") + "/stack/worker"
 }
 
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // TestBuildspecRuns runs the commands of the pipeline's build for real, and holds what they write against what reads
 // it.
 func TestBuildspecRuns(t *testing.T) {
@@ -98,8 +107,9 @@ func TestBuildspecRuns(t *testing.T) {
 	for name, value := range spec.Env.Variables {
 		env = append(env, name+"="+value)
 	}
-	// Everything would include this test.
-	env = append(env, "TEST_PACKAGES=./internal/stepinput")
+	// Everything would include this test; and here Go has caches already.
+	env = append(env, "TEST_PACKAGES=./internal/stepinput", "GOMODCACHE="+goEnv(t, "GOMODCACHE"),
+		"GOCACHE="+goEnv(t, "GOCACHE"))
 	for _, command := range slices.Concat(spec.Phases.Install.Commands, spec.Phases.PreBuild.Commands,
 		spec.Phases.Build.Commands) {
 		cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", command)
